@@ -1,0 +1,150 @@
+"""The catalogue of environments: one entry per system. Importing this module loads no machine and no torch.
+
+An id exists after ``import szilard``; ``gymnasium.make("szilard:szilard/TwoLevelEngine-v0")`` needs no import.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import gymnasium as gym
+
+from ..physics.validation import ParameterError, check_choice
+
+if TYPE_CHECKING:
+    from ..physics.machine import Machine
+    from .machine_env import MachineEnv, MachineVectorEnv
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One system of the catalogue.
+
+    Attributes:
+        id: Gymnasium id.
+        machine: ``"module:Class"`` below ``szilard.physics``.
+        presets: named parameter sets (after their paper): arguments of machine and environment. The first is the
+            default.
+        max_episode_steps: time limit.
+        baselines: reference cycles that ``szilard compare`` plays.
+        references: ``"module:NAME"`` below ``szilard.physics`` of the reference values, checked by ``validate``.
+    """
+
+    id: str
+    machine: str
+    presets: Mapping[str, Mapping[str, Any]]
+    max_episode_steps: int = 500
+    baselines: tuple[str, ...] = ()
+    references: str = ""
+    tags: tuple[str, ...] = field(default=())
+
+    def machine_class(self) -> type[Machine]:
+        """The machine's class (imports its module)."""
+        return load(self.machine)
+
+
+CATALOGUE: tuple[Entry, ...] = (
+    Entry(
+        id="szilard/TwoLevelEngine-v0",
+        machine="machines.two_level:TwoLevelEngine",
+        presets={
+            "ErdmanNoe2022": {
+                "E0": 2.5, "u_min": 0.3, "u_max": 1.0, "beta_h": 1.0, "beta_c": 2.0, "gamma_h": 1.0, "gamma_c": 1.0,
+                "rates": "fermionic", "dt": 0.5,
+            },
+        },
+        baselines=("fast_otto", "slow_otto", "carnot_like", "idle"),
+        references="machines.two_level_references:REFERENCES",
+        tags=("engine", "certified optimum"),
+    ),
+)  # fmt: skip
+
+
+def load(path: str) -> Any:
+    """The object ``"module:name"`` below ``szilard.physics``."""
+    module, name = path.split(":")
+    return getattr(import_module(f"..physics.{module}", __package__), name)
+
+
+def entry(env_id: str) -> Entry:
+    """The entry with this id (the prefix ``szilard:`` and the namespace may be left out).
+
+    Raises:
+        ParameterError: for an unknown id, with the nearest one.
+    """
+    ids = {e.id: e for e in CATALOGUE}
+    short = env_id.removeprefix("szilard:")
+    if short not in ids and f"szilard/{short}" in ids:
+        short = f"szilard/{short}"
+    check_choice("environment", short, ids)
+    return ids[short]
+
+
+def configure(env_id: str, preset: str | None = None, **settings: Any) -> tuple[Machine, dict[str, Any]]:
+    """Split keyword arguments into a machine and the remaining arguments of the environment.
+
+    Args:
+        env_id: id of the catalogue.
+        preset: name of a parameter set; default: the entry's first.
+        settings: fields of the machine, ``dt``, ``reward``, ``check_laws``, ``render_mode``, ``max_episode_steps``
+            ...; they override the preset.
+
+    Raises:
+        ParameterError: for an unknown preset or argument (with the nearest valid name) or a bad value.
+    """
+    from .machine_env import MachineEnv, MachineVectorEnv
+
+    found = entry(env_id)
+    name = next(iter(found.presets)) if preset is None else preset
+    check_choice("preset", name, found.presets)
+    machine_class = found.machine_class()
+    machine_fields = [f.name for f in dataclasses.fields(machine_class) if f.init]
+    env_fields = [p for c in (MachineEnv, MachineVectorEnv) for p in inspect.signature(c).parameters if p != "machine"]
+    for key in settings:
+        check_choice("parameter", key, [*machine_fields, *dict.fromkeys(env_fields), "preset"])
+    merged = {**found.presets[name], **settings}
+    machine = machine_class(**{k: v for k, v in merged.items() if k in machine_fields})
+    return machine, {k: v for k, v in merged.items() if k not in machine_fields}
+
+
+def make_single(env_id: str, **settings: Any) -> MachineEnv:
+    """Entry point of ``gymnasium.make``; arguments as in ``configure``."""
+    from .machine_env import MachineEnv
+
+    machine, env_settings = configure(env_id, **settings)
+    return MachineEnv(machine, **env_settings)
+
+
+def make_vector(env_id: str, num_envs: int = 1, **settings: Any) -> MachineVectorEnv:
+    """Entry point of ``gymnasium.make_vec``; arguments as in ``configure``."""
+    from .machine_env import MachineVectorEnv
+
+    machine, env_settings = configure(env_id, **settings)
+    return MachineVectorEnv(machine, num_envs=num_envs, **env_settings)
+
+
+def register() -> None:
+    """Register every entry with Gymnasium; calling it again changes nothing."""
+    for e in CATALOGUE:
+        if e.id not in gym.registry:
+            gym.register(
+                e.id,
+                entry_point=f"{__name__}:make_single",
+                vector_entry_point=f"{__name__}:make_vector",
+                max_episode_steps=e.max_episode_steps,
+                kwargs={"env_id": e.id},
+            )
+
+
+def make_vec(env_id: str, num_envs: int = 1, **settings: Any) -> MachineVectorEnv:
+    """The native vector environment of an id: ``gymnasium.make_vec`` with the nearest-name errors of ``entry``."""
+    found = entry(env_id)
+    return gym.make_vec(found.id, num_envs, vectorization_mode="vector_entry_point", **settings)  # type: ignore[return-value]
+
+
+__all__ = ["CATALOGUE", "Entry", "ParameterError", "configure", "entry", "make_vec", "register"]

@@ -1,0 +1,247 @@
+"""The one implementation behind the single and the vector environment: K systems, their laws and their rewards."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.utils import seeding
+from numpy.typing import NDArray
+
+from ..physics.control import Control, FloatArray
+from ..physics.laws import audit
+from ..physics.machine import Machine
+from ..physics.validation import ParameterError, check_positive, check_shape
+from .rewards import Reward, make_reward
+
+ACTION_TOLERANCE = 1e-6
+"""How far a scaled control may lie outside [-1, 1]: float32 rounding, not more."""
+
+HISTORY = 512
+"""Steps kept for rendering."""
+
+
+class Frame(NamedTuple):
+    """One step of one system, as kept for rendering; physical units."""
+
+    time: float
+    dt: float
+    values: FloatArray
+    choice: int
+    before: FloatArray
+    after: FloatArray
+    work: float
+    heat: FloatArray
+
+
+class Kernel:
+    """Steps K systems of one machine; knows actions, observations, rewards and the ledger, but not episodes.
+
+    Args:
+        machine: the machine.
+        num: number of systems K.
+        dt: duration of a step (time unit of the machine), > 0.
+        reward: a ``Reward``, its name, or weights by name.
+        check_laws: audit the first and second law in every step.
+        keep_history: keep the last steps of system 0 for rendering.
+
+    Raises:
+        ParameterError: for a bad ``dt`` or reward.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        num: int,
+        dt: float,
+        reward: Reward | str | dict[str, float],
+        check_laws: bool = True,
+        keep_history: bool = False,
+    ) -> None:
+        check_positive("dt", dt)
+        self.machine, self.num, self.dt = machine, num, float(dt)
+        self.reward = make_reward(reward)
+        self.check_laws = check_laws
+        self.rngs: list[np.random.Generator] = [np.random.default_rng() for _ in range(num)]
+        self.state: FloatArray = np.zeros((num, machine.n_state))
+        self.time: FloatArray = np.zeros(num)
+        self.history: deque[Frame] | None = deque(maxlen=HISTORY) if keep_history else None
+
+        space = machine.control_space
+        self._middle = 0.5 * (space.low + space.high)
+        self._half = 0.5 * (space.high - space.low)
+        low, high = (b.astype(np.float32) for b in machine.observation_bounds)
+        # float32 rounding must not push an extreme state out of its own space
+        self.observation_space = spaces.Box(np.nextafter(low, -np.inf), np.nextafter(high, np.inf), dtype=np.float32)
+        self.action_space = self._make_action_space()
+        self._rows = np.arange(num)
+
+    def _make_action_space(self) -> spaces.Space[Any]:
+        space = self.machine.control_space
+        parts: dict[str, spaces.Space[Any]] = {}
+        if space.n_values:
+            parts["control"] = spaces.Box(-1.0, 1.0, (space.n_values,), np.float32)
+        if space.choices:
+            parts[space.choice_name] = spaces.Discrete(space.n_choices)
+        return next(iter(parts.values())) if len(parts) == 1 else spaces.Dict(parts)
+
+    # ---- actions ----------------------------------------------------------------------------------------------
+
+    def decode(self, action: Any) -> Control:
+        """Physical controls from a batch of native actions.
+
+        Args:
+            action: ``{"control": (K, m) in [-1, 1], <choice name>: (K,) int}``, or the bare array for a machine that
+                has only one of the two.
+
+        Raises:
+            ParameterError: for a wrong type, key or shape, a NaN, or a value out of range.
+        """
+        space = self.machine.control_space
+        names = [n for n, used in (("control", space.n_values), (space.choice_name, space.choices)) if used]
+        if len(names) == 1 and not isinstance(action, dict):
+            action = {names[0]: action}
+        if not isinstance(action, dict) or set(action) != set(names):
+            given = sorted(map(str, action)) if isinstance(action, dict) else type(action).__name__
+            raise ParameterError(f"action has {given}: must be a dict with exactly the keys {names}")
+        return Control(self._decode_values(action.get("control")), self._decode_choice(action.get(space.choice_name)))
+
+    def _decode_values(self, raw: Any) -> FloatArray:
+        space = self.machine.control_space
+        if not space.n_values:
+            return np.zeros((self.num, 0))
+        scaled = np.asarray(raw, dtype=float)
+        if scaled.shape != (self.num, space.n_values):
+            check_shape("action['control']", scaled, (self.num, space.n_values))
+        if not np.abs(scaled).max() <= 1.0 + ACTION_TOLERANCE:  # "not <=": NaN fails
+            raise ParameterError(f"action['control'] = {scaled.tolist()}: must be finite and in [-1, 1]")
+        return np.minimum(np.maximum(self._middle + self._half * scaled, space.low), space.high)
+
+    def _decode_choice(self, raw: Any) -> NDArray[np.int64]:
+        space = self.machine.control_space
+        if not space.choices:
+            return np.zeros(self.num, dtype=np.int64)
+        choice, name = np.asarray(raw), f"action[{space.choice_name!r}]"
+        if choice.shape != (self.num,):
+            check_shape(name, choice, (self.num,))
+        if choice.dtype.kind not in "iu" or choice.min() < 0 or choice.max() >= space.n_choices:
+            allowed = ", ".join(f"{i} {label}" for i, label in enumerate(space.choices))
+            raise ParameterError(f"{name} = {choice.tolist()}: must be integers among {allowed}")
+        return choice
+
+    def encode(self, control: Control) -> Any:
+        """Native actions (batch of K) from physical controls; inverse of ``decode``."""
+        space = self.machine.control_space
+        parts: dict[str, Any] = {}
+        if space.n_values:
+            parts["control"] = ((control.values - self._middle) / self._half).clip(-1.0, 1.0).astype(np.float32)
+        if space.choices:
+            parts[space.choice_name] = control.choice
+        return next(iter(parts.values())) if len(parts) == 1 else parts
+
+    # ---- dynamics ---------------------------------------------------------------------------------------------
+
+    def seed(self, seeds: Sequence[int | None]) -> None:
+        """Give system k its own generator from ``seeds[k]`` (``None`` leaves it as it is)."""
+        for k, seed in enumerate(seeds):
+            if seed is not None:
+                self.rngs[k], _ = seeding.np_random(seed)
+
+    def _uniforms(self, rows: NDArray[np.int64], n: int) -> FloatArray:
+        return np.stack([self.rngs[k].random(n) for k in rows])
+
+    def reset(self, rows: NDArray[np.int64] | None = None, state: FloatArray | None = None) -> None:
+        """Draw new start states for ``rows`` (default: all), or set them to ``state`` (len(rows), n).
+
+        Raises:
+            ParameterError: if ``state`` has a wrong shape or is not physical.
+        """
+        rows = self._rows if rows is None else rows
+        if state is None:
+            state = self.machine.initial_state(self._uniforms(rows, self.machine.n_initial_uniforms))
+        else:
+            state = np.asarray(state, dtype=float)
+            check_shape("state", state, (len(rows), self.machine.n_state))
+            self.machine.check_state(state)
+        # new arrays: the old ones were handed out in the ledger
+        self.state, self.time = self.state.copy(), self.time.copy()
+        self.state[rows], self.time[rows] = state, 0.0
+        if self.history is not None and 0 in rows:
+            self.history.clear()
+
+    def observe(self) -> NDArray[np.float32]:
+        """Observations, shape (K, n_obs)."""
+        return self.machine.observe(self.state).astype(np.float32)
+
+    def step(self, control: Control) -> tuple[FloatArray, dict[str, NDArray[Any]]]:
+        """Advance all systems by one step.
+
+        Returns:
+            Rewards (K,) and the ledger: arrays with first axis K, in physical units.
+
+        Raises:
+            ThermodynamicsViolation: if the step breaks a law.
+        """
+        machine, before = self.machine, self.state
+        uniforms = self._uniforms(self._rows, machine.n_step_uniforms) if machine.n_step_uniforms else None
+        after, flows = machine.step(before, control, self.dt, uniforms)
+        if self.check_laws:
+            residual, sigma = audit(flows, machine.betas, machine.energy_scale, machine.tolerance)
+        else:
+            residual, sigma = flows.first_law_residual(), flows.entropy_production(machine.betas)
+        reward = self.reward(machine, before, after, flows, self.dt)
+        self.state = after
+        self.time = self.time + self.dt
+        if self.history is not None:
+            self.history.append(
+                Frame(
+                    float(self.time[0]) - self.dt, self.dt, control.values[0], int(control.choice[0]),
+                    before[0], after[0], float(flows.work[0]), flows.heat[0],
+                )  # fmt: skip
+            )
+        ledger = {
+            "time": self.time,
+            "power": flows.work * (-1.0 / self.dt),
+            "work": flows.work,
+            "heat": flows.heat,
+            "energy_change": flows.energy_change,
+            "entropy_change": flows.entropy_change,
+            "entropy_production": sigma,
+            "law_residual": residual,
+            "control": control.values,
+            "choice": control.choice,
+            "state": after,
+        }
+        if flows.information is not None:
+            ledger["information"] = flows.information
+        if flows.measurement_energy is not None:
+            ledger["measurement_energy"] = flows.measurement_energy
+        return reward, ledger
+
+    # ---- saving and restoring ---------------------------------------------------------------------------------
+
+    def get_state(self) -> dict[str, Any]:
+        """Everything that changes while stepping (plain arrays and dicts); see ``set_state``."""
+        return {
+            "state": self.state.copy(),
+            "time": self.time.copy(),
+            "rngs": [rng.bit_generator.state for rng in self.rngs],
+        }
+
+    def set_state(self, saved: dict[str, Any]) -> None:
+        """Restore what ``get_state`` returned; the next steps are then bit-identical.
+
+        Raises:
+            ParameterError: if it belongs to another number of systems or an unphysical state.
+        """
+        state = np.asarray(saved["state"], dtype=float)
+        check_shape("state", state, (self.num, self.machine.n_state))
+        self.machine.check_state(state)
+        self.state, self.time = state.copy(), np.array(saved["time"], dtype=float)
+        for rng, rng_state in zip(self.rngs, saved["rngs"], strict=True):
+            rng.bit_generator.state = rng_state
+        if self.history is not None:
+            self.history.clear()

@@ -1,0 +1,232 @@
+"""Any machine as a Gymnasium environment, single and vector; one kernel, two faces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from ..physics.machine import Machine
+from ..physics.validation import ParameterError, check_choice, check_integer
+from .kernel import Kernel
+from .rewards import Reward
+
+RENDER_MODES = ("human", "rgb_array")
+
+
+class MachineEnv(gym.Env[NDArray[np.float32], Any]):
+    """A thermal machine as a Gymnasium environment.
+
+    Description:
+        One step switches the controls at once and holds them for ``dt``. The task is continuing: it never
+        terminates, the time limit truncates it, and the figure of merit is a long-run average.
+    Action:
+        ``{"control": Box(-1, 1, (m,)), <choice name>: Discrete(n)}``; the control is scaled to its physical range.
+        A machine with only one of the two has that space bare. For algorithms that need a plain ``Box`` or
+        ``Discrete`` see ``szilard.envs.encodings``.
+    Observation:
+        ``Box``: the machine's state scaled by known physics to order one (no running statistics).
+    Reward:
+        Dimensionless, of order one; see ``szilard.envs.rewards``.
+    Info:
+        The ledger of the step in physical units: ``time``, ``power``, ``work``, ``heat`` (one per bath),
+        ``energy_change``, ``entropy_change``, ``entropy_production``, ``law_residual``, ``control``, ``choice``,
+        ``state``. Flows into the system are positive; ``power`` is extracted work per time.
+    Starting state:
+        Drawn by the machine, or ``reset(options={"state": array})``.
+    Arguments:
+        See ``Kernel``; ``render_mode`` is ``"rgb_array"``, ``"human"`` or ``None``.
+
+    Raises:
+        ParameterError: for a bad argument, action or state.
+        ThermodynamicsViolation: if a step breaks a law (``check_laws``).
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": list(RENDER_MODES), "render_fps": 10}
+
+    def __init__(
+        self,
+        machine: Machine,
+        dt: float,
+        reward: Reward | str | dict[str, float] = "shaped_power",
+        check_laws: bool = True,
+        render_mode: str | None = None,
+    ) -> None:
+        if render_mode is not None:
+            check_choice("render_mode", render_mode, RENDER_MODES)
+        self.render_mode = render_mode
+        self.kernel = Kernel(machine, 1, dt, reward, check_laws, keep_history=render_mode is not None)
+        self.observation_space = self.kernel.observation_space
+        self.action_space = self.kernel.action_space
+        self._window: Any = None
+
+    @property
+    def machine(self) -> Machine:
+        """The machine behind the environment."""
+        return self.kernel.machine
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        super().reset(seed=seed)
+        self.kernel.seed([seed])
+        state = (options or {}).get("state")
+        self.kernel.reset(state=None if state is None else np.asarray(state, dtype=float)[None])
+        return self.kernel.observe()[0], {"time": 0.0, "state": self.kernel.state[0]}
+
+    def step(self, action: Any) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
+        reward, ledger = self.kernel.step(self.kernel.decode(self._batched(action)))
+        if self.render_mode == "human":
+            self.render()
+        # scalars as Python numbers, vectors as arrays
+        info = {name: column[0] if column.ndim > 1 else column.item() for name, column in ledger.items()}
+        return self.kernel.observe()[0], float(reward[0]), False, False, info
+
+    @staticmethod
+    def _batched(action: Any) -> Any:
+        if isinstance(action, dict):
+            return {name: np.asarray(part)[None] for name, part in action.items()}
+        return np.asarray(action)[None]
+
+    def render(self) -> Any:
+        """The recent past as a picture: controls with the bath in colour, and the thermodynamic diagram.
+
+        Returns:
+            For ``"rgb_array"`` an array (height, width, 3) of uint8; for ``"human"`` a window is updated.
+        """
+        if self.kernel.history is None:
+            return None
+        from .rendering import Window, draw_history, to_rgb
+
+        figure = draw_history(self.machine, list(self.kernel.history))
+        if self.render_mode == "rgb_array":
+            return to_rgb(figure)
+        if self._window is None:
+            self._window = Window(self.machine.title)
+        self._window.show(figure)
+        return None
+
+    def close(self) -> None:
+        if self._window is not None:
+            self._window.close()
+            self._window = None
+
+    def get_state(self) -> dict[str, Any]:
+        """Physical state, time and random generator; see ``set_state``."""
+        return self.kernel.get_state()
+
+    def set_state(self, saved: dict[str, Any]) -> None:
+        """Restore what ``get_state`` returned; raises ``ParameterError`` if it does not fit."""
+        self.kernel.set_state(saved)
+
+
+class MachineVectorEnv(VectorEnv[NDArray[np.float32], Any, Any]):
+    """K copies of a thermal machine stepped as one batch; the same kernel as ``MachineEnv``.
+
+    Autoreset is SAME_STEP: the step that truncates returns the first observation of the next episode, with the last
+    one in ``info["final_obs"]``. With ``reset(seed=s)`` copy k behaves like a ``MachineEnv`` with seed s + k.
+
+    Args:
+        num_envs: K >= 1.
+        max_episode_steps: truncate after this many steps; ``None``: never.
+        machine, dt, reward, check_laws: see ``MachineEnv``.
+        render_mode: ``"rgb_array"`` or ``None``; draws copy 0.
+
+    Raises:
+        ParameterError: for a bad argument, action or state.
+        ThermodynamicsViolation: if a step breaks a law (``check_laws``).
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012 (declared so by Gymnasium)
+        "render_modes": ["rgb_array"],
+        "render_fps": 10,
+        "autoreset_mode": AutoresetMode.SAME_STEP,
+    }
+
+    def __init__(
+        self,
+        machine: Machine,
+        dt: float,
+        num_envs: int = 1,
+        max_episode_steps: int | None = None,
+        reward: Reward | str | dict[str, float] = "shaped_power",
+        check_laws: bool = True,
+        render_mode: str | None = None,
+    ) -> None:
+        check_integer("num_envs", num_envs, 1)
+        if max_episode_steps is not None:
+            check_integer("max_episode_steps", max_episode_steps, 1)
+        if render_mode is not None:
+            check_choice("render_mode", render_mode, self.metadata["render_modes"])
+        self.num_envs, self.max_episode_steps, self.render_mode = num_envs, max_episode_steps, render_mode
+        self.kernel = Kernel(machine, num_envs, dt, reward, check_laws, keep_history=render_mode is not None)
+        self.single_observation_space = self.kernel.observation_space
+        self.single_action_space = self.kernel.action_space
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.elapsed = np.zeros(num_envs, dtype=np.int64)
+        self._everywhere = np.ones(num_envs, dtype=bool)
+
+    @property
+    def machine(self) -> Machine:
+        """The machine behind the environment."""
+        return self.kernel.machine
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Reset all copies, or those in ``options["reset_mask"]`` (K,), to drawn states or ``options["state"]``."""
+        options = options or {}
+        if isinstance(seed, (int, np.integer)):
+            seed = [int(seed) + k for k in range(self.num_envs)]
+        if seed is not None:
+            if len(seed) != self.num_envs:
+                raise ParameterError(f"seed has {len(seed)} entries: must be an integer or one per copy")
+            self.kernel.seed(seed)
+        mask = options.get("reset_mask")
+        rows = np.flatnonzero(self._everywhere if mask is None else mask)
+        self.kernel.reset(rows, options.get("state"))
+        self.elapsed[rows] = 0
+        return self.kernel.observe(), {"time": self.kernel.time, "state": self.kernel.state}
+
+    def step(
+        self, actions: Any
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        reward, ledger = self.kernel.step(self.kernel.decode(actions))
+        self.elapsed += 1
+        if self.max_episode_steps is None:
+            truncated = np.zeros(self.num_envs, dtype=bool)
+        else:
+            truncated = self.elapsed >= self.max_episode_steps
+        info: dict[str, Any] = ledger | {f"_{name}": self._everywhere for name in ledger}
+        observation = self.kernel.observe()
+        if truncated.any():
+            # the ledger of this step stays where it was: it belongs to the step, not to the next episode
+            info |= {"final_obs": observation, "_final_obs": truncated, "final_info": ledger, "_final_info": truncated}
+            rows = np.flatnonzero(truncated)
+            self.kernel.reset(rows)
+            self.elapsed[rows] = 0
+            observation = self.kernel.observe()
+        return observation, reward, np.zeros(self.num_envs, dtype=bool), truncated, info
+
+    def render(self) -> Any:
+        """Copy 0's recent past as an array (height, width, 3) of uint8, in a tuple as Gymnasium asks."""
+        if self.kernel.history is None:
+            return None
+        from .rendering import draw_history, to_rgb
+
+        return (to_rgb(draw_history(self.machine, list(self.kernel.history))),)
+
+    def get_state(self) -> dict[str, Any]:
+        """Physical states, times, episode clocks and random generators; see ``set_state``."""
+        return self.kernel.get_state() | {"elapsed": self.elapsed.copy()}
+
+    def set_state(self, saved: dict[str, Any]) -> None:
+        """Restore what ``get_state`` returned; raises ``ParameterError`` if it does not fit."""
+        self.kernel.set_state(saved)
+        self.elapsed = np.array(saved["elapsed"], dtype=np.int64)

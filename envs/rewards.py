@@ -1,0 +1,169 @@
+"""Rewards: dimensionless functions of one step's energy flows, of order one, combined by ``+`` and ``*``.
+
+Powers are measured in the machine's ``power_unit`` P0 and rates of entropy production in ``dissipation_unit``
+Sigma0, so the same hyper-parameters fit every variant of a machine.
+
+Three rewards have the same long-run average, the power, for *every* policy, because they differ by the change of a
+state function; but they are not equally learnable (see the README, "Why shaped power"):
+
+* ``Power``: work extracted in the step. Compression costs before expansion pays: doing nothing is a local optimum.
+* ``HeatFlux``: heat taken up in the step, = power + Delta E / dt (the reward of Erdman & Noé). A discounting agent
+  prefers to charge the system once.
+* ``ShapedPower``: heat minus the change of a reference energy, = power + Delta(E - U_ref) / dt. Every stroke of a
+  good cycle is positive by itself, so a short horizon is enough. The default.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..physics.control import FloatArray
+from ..physics.laws import EnergyFlows
+from ..physics.machine import Machine
+from ..physics.validation import ParameterError, check_choice, check_finite
+
+
+class Reward(ABC):
+    """A reward: called with one step's facts, returns shape (K,)."""
+
+    @abstractmethod
+    def __call__(
+        self, machine: Machine, before: FloatArray, after: FloatArray, flows: EnergyFlows, dt: float
+    ) -> FloatArray:
+        """Reward of the step from state ``before`` (K, n) to ``after`` (K, n)."""
+
+    @abstractmethod
+    def to_spec(self) -> str | dict[str, Any]:
+        """Plain data from which ``make_reward`` builds the reward again."""
+
+    def __add__(self, other: Reward) -> Reward:
+        return WeightedSum(((1.0, self), (1.0, other)))
+
+    def __mul__(self, weight: float) -> Reward:
+        return WeightedSum(((weight, self),))
+
+    __rmul__ = __mul__
+
+
+@dataclass(frozen=True)
+class Power(Reward):
+    """Extracted work per time: r = -W / (dt P0)."""
+
+    def __call__(
+        self, machine: Machine, before: FloatArray, after: FloatArray, flows: EnergyFlows, dt: float
+    ) -> FloatArray:
+        return flows.work * (-1.0 / (dt * machine.power_unit))
+
+    def to_spec(self) -> str:
+        return "power"
+
+
+@dataclass(frozen=True)
+class HeatFlux(Reward):
+    """Heat from all baths per time: r = sum_a Q_a / (dt P0).
+
+    Source: P. A. Erdman, F. Noé, npj Quantum Inf. 8, 1 (2022), published code.
+    """
+
+    def __call__(
+        self, machine: Machine, before: FloatArray, after: FloatArray, flows: EnergyFlows, dt: float
+    ) -> FloatArray:
+        return flows.heat.sum(axis=1) / (dt * machine.power_unit)
+
+    def to_spec(self) -> str:
+        return "heat_flux"
+
+
+@dataclass(frozen=True)
+class ShapedPower(Reward):
+    """Power with a potential: r = [-W + Delta(E - U_ref)] / (dt P0), U_ref the machine's reference energy.
+
+    The potential telescopes: over T steps the mean differs from the mean power by at most O(1/T), for any policy.
+    Without measurement -W + Delta E is the heat, so r = [sum_a Q_a - Delta U_ref] / (dt P0).
+
+    Source: potential-based shaping, A. Y. Ng, D. Harada, S. Russell, ICML (1999), here undiscounted because the
+    figure of merit is a long-run average.
+    """
+
+    def __call__(
+        self, machine: Machine, before: FloatArray, after: FloatArray, flows: EnergyFlows, dt: float
+    ) -> FloatArray:
+        reference = machine.reference_energy(after) - machine.reference_energy(before)
+        return (flows.energy_change - flows.work - reference) / (dt * machine.power_unit)
+
+    def to_spec(self) -> str:
+        return "shaped_power"
+
+
+@dataclass(frozen=True)
+class Dissipation(Reward):
+    """Minus the entropy production per time: r = -Sigma / (dt Sigma0)."""
+
+    def __call__(
+        self, machine: Machine, before: FloatArray, after: FloatArray, flows: EnergyFlows, dt: float
+    ) -> FloatArray:
+        return flows.entropy_production(machine.betas) * (-1.0 / (dt * machine.dissipation_unit))
+
+    def to_spec(self) -> str:
+        return "dissipation"
+
+
+@dataclass(frozen=True)
+class WeightedSum(Reward):
+    """Sum of weighted rewards, for example ``0.8 * ShapedPower() + 0.2 * Dissipation()``.
+
+    Raises:
+        ParameterError: if a weight is not finite or there is no term.
+    """
+
+    terms: tuple[tuple[float, Reward], ...]
+
+    def __post_init__(self) -> None:
+        if not self.terms:
+            raise ParameterError("terms = (): a weighted sum needs at least one term")
+        for weight, _ in self.terms:
+            check_finite("weight", weight)
+
+    def __call__(
+        self, machine: Machine, before: FloatArray, after: FloatArray, flows: EnergyFlows, dt: float
+    ) -> FloatArray:
+        parts = [weight * term(machine, before, after, flows, dt) for weight, term in self.terms]
+        return sum(parts[1:], start=parts[0])
+
+    def to_spec(self) -> dict[str, float]:
+        spec: dict[str, float] = {}
+        for weight, term in self.terms:
+            inner = term.to_spec()
+            for name, w in inner.items() if isinstance(inner, dict) else ((inner, 1.0),):
+                spec[name] = spec.get(name, 0.0) + weight * w
+        return spec
+
+
+REWARDS: dict[str, Callable[[], Reward]] = {
+    "shaped_power": ShapedPower,
+    "power": Power,
+    "heat_flux": HeatFlux,
+    "dissipation": Dissipation,
+}
+"""Rewards by the name used in ``gymnasium.make``, on the command line and in YAML."""
+
+
+def make_reward(spec: Reward | str | dict[str, float]) -> Reward:
+    """A reward from an object, a name, or weights by name (``{"shaped_power": 0.8, "dissipation": 0.2}``).
+
+    Raises:
+        ParameterError: for an unknown name (with the nearest valid one) or a weight that is not finite.
+    """
+    if isinstance(spec, Reward):
+        return spec
+    if isinstance(spec, str):
+        check_choice("reward", spec, REWARDS)
+        return REWARDS[spec]()
+    if not isinstance(spec, dict):
+        raise ParameterError(f"reward = {spec!r}: must be a Reward, a name or a dict of weights by name")
+    for name in spec:
+        check_choice("reward", name, REWARDS)
+    return WeightedSum(tuple((weight, REWARDS[name]()) for name, weight in spec.items()))

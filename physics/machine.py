@@ -1,0 +1,267 @@
+"""The interface of every system: a pure, batched map (state, control, dt) -> (next state, energy flows).
+
+State
+-----
+A float64 array of shape (K, n). Its first ``n_dynamic`` columns are the dynamical variables x (populations, Bloch
+components, moments ...); the last m columns are the continuous controls that are switched on now. Holding the
+control in the state makes the internal energy a state function and lets work be booked at every switch.
+
+One step
+--------
+Switch the controls instantly (x continuous; work = change of energy), then hold them for ``dt`` (heat flows).
+
+Randomness
+----------
+A machine is a pure function: random numbers come in as uniforms in [0, 1), one row per system, so that a system
+sees the same noise alone or in a batch.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from .control import Control, ControlSpace, FloatArray
+from .laws import EXACT, EnergyFlows, LawTolerance
+from .validation import ParameterError, check_shape
+
+
+def parameter(default: Any, unit: str, about: str) -> Any:
+    """A dataclass field that knows its unit and meaning (both end up in ``describe()``)."""
+    return field(default=default, metadata={"unit": unit, "about": about})
+
+
+class Propagated(NamedTuple):
+    """What ``Machine.propagate`` returns.
+
+    Attributes:
+        state: next state, shape (K, n).
+        work: work done on the system, shape (K,).
+        heat: heat from each bath, shape (K, B).
+        measurement_energy: shape (K,), or ``None`` without a detector.
+        information: information gain in nats, shape (K,), or ``None`` without a detector.
+    """
+
+    state: FloatArray
+    work: FloatArray
+    heat: FloatArray
+    measurement_energy: FloatArray | None = None
+    information: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class Machine(ABC):
+    """A thermal machine: parameters are the fields of the frozen dataclass, checked at construction."""
+
+    title: ClassVar[str]
+    source: ClassVar[str]
+    equations: ClassVar[str]
+    """The model in a line or two of plain text, for catalogue and reports."""
+    dynamic_names: ClassVar[tuple[str, ...]]
+    """Names of the dynamical variables x."""
+    bath_names: ClassVar[tuple[str, ...]]
+    n_initial_uniforms: ClassVar[int]
+    """How many uniforms ``initial_state`` needs per system."""
+    n_step_uniforms: ClassVar[int] = 0
+    """How many uniforms ``propagate`` needs per system; 0 for a deterministic machine."""
+    tolerance: ClassVar[LawTolerance] = EXACT
+
+    # ---- what it is -------------------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def control_space(self) -> ControlSpace:
+        """What the machine can be told."""
+
+    @property
+    @abstractmethod
+    def betas(self) -> FloatArray:
+        """Inverse temperatures of the baths, shape (B,), in the order of ``bath_names``."""
+
+    @property
+    @abstractmethod
+    def energy_scale(self) -> float:
+        """Size of the internal energies; sets what counts as round-off."""
+
+    @property
+    @abstractmethod
+    def power_unit(self) -> float:
+        """P0: the power that rewards are measured in, so that they are dimensionless and of order one."""
+
+    @property
+    @abstractmethod
+    def dissipation_unit(self) -> float:
+        """Sigma0: the rate of entropy production that rewards are measured in (nats per time)."""
+
+    @property
+    def n_dynamic(self) -> int:
+        """Number of dynamical variables."""
+        return len(self.dynamic_names)
+
+    @property
+    def n_state(self) -> int:
+        """n: dynamical variables plus held controls."""
+        return self.n_dynamic + self.control_space.n_values
+
+    @cached_property
+    def state_names(self) -> tuple[str, ...]:
+        """Names of the n columns of the state."""
+        return self.dynamic_names + tuple(r.name for r in self.control_space.ranges)
+
+    # ---- state functions --------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def internal_energy(self, state: FloatArray) -> FloatArray:
+        """Tr(rho H(u)) with the held control u, shape (K,)."""
+
+    @abstractmethod
+    def entropy(self, state: FloatArray) -> FloatArray:
+        """von Neumann entropy in nats, shape (K,)."""
+
+    @abstractmethod
+    def reference_energy(self, state: FloatArray) -> FloatArray:
+        """Energy with respect to a fixed reference Hamiltonian, shape (K,); the potential of the shaped reward."""
+
+    @abstractmethod
+    def check_state(self, state: FloatArray) -> None:
+        """Raise ``ParameterError`` unless ``state`` (K, n) is physical."""
+
+    # ---- observation ------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def observe(self, state: FloatArray) -> FloatArray:
+        """Observation of order one, shape (K, n_obs)."""
+
+    @property
+    @abstractmethod
+    def observation_bounds(self) -> tuple[FloatArray, FloatArray]:
+        """Smallest and largest observation over all physical states, each of shape (n_obs,)."""
+
+    # ---- dynamics ---------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def initial_state(self, uniforms: FloatArray) -> FloatArray:
+        """Start states (K, n) from uniforms (K, ``n_initial_uniforms``)."""
+
+    @abstractmethod
+    def propagate(
+        self, state: FloatArray, control: Control, dt: float, uniforms: FloatArray | None = None
+    ) -> Propagated:
+        """Switch to ``control``, hold it for ``dt``. Books work and heat; arguments are trusted (see ``step``)."""
+
+    def step(
+        self, state: FloatArray, control: Control, dt: float, uniforms: FloatArray | None = None
+    ) -> tuple[FloatArray, EnergyFlows]:
+        """One step of K systems.
+
+        Args:
+            state: shape (K, n).
+            control: values (K, m) inside their ranges, choice (K,).
+            dt: duration, > 0.
+            uniforms: shape (K, ``n_step_uniforms``) for a stochastic machine.
+
+        Returns:
+            Next state (K, n) and the energy flows. Changes of energy and entropy are differences of the state
+            functions, computed apart from the booked work and heat.
+        """
+        after = self.propagate(state, control, dt, uniforms)
+        flows = EnergyFlows(
+            energy_change=self.internal_energy(after.state) - self.internal_energy(state),
+            work=after.work,
+            heat=after.heat,
+            entropy_change=self.entropy(after.state) - self.entropy(state),
+            measurement_energy=after.measurement_energy,
+            information=after.information,
+        )
+        return after.state, flows
+
+    # ---- description ------------------------------------------------------------------------------------------
+
+    def describe(self) -> dict[str, Any]:
+        """Name, source, equations, parameters with units, controls and baths as plain data."""
+        space = self.control_space
+        return {
+            "title": self.title,
+            "source": self.source,
+            "equations": self.equations,
+            "parameters": [
+                {"name": f.name, "value": getattr(self, f.name), **f.metadata} for f in fields(self) if f.init
+            ],
+            "controls": [{"name": r.name, "low": r.low, "high": r.high, "unit": r.unit} for r in space.ranges],
+            "choices": list(space.choices),
+            "baths": [{"name": n, "beta": float(b)} for n, b in zip(self.bath_names, self.betas, strict=True)],
+            "state": list(self.state_names),
+        }
+
+
+class AffineMap(NamedTuple):
+    """The step of a machine that is affine in x: x' = M x + v, Q = R x + r.
+
+    Attributes:
+        matrix: M, shape (K, n_x, n_x).
+        offset: v, shape (K, n_x).
+        heat_matrix: R, shape (K, B, n_x).
+        heat_offset: r, shape (K, B).
+    """
+
+    matrix: np.ndarray
+    offset: np.ndarray
+    heat_matrix: np.ndarray
+    heat_offset: np.ndarray
+
+
+@dataclass(frozen=True)
+class AffineMachine(Machine):
+    """A machine whose step and whose energy are affine in the dynamical variables x.
+
+    Exact limit cycles, adjoint gradients and dynamic programming follow from ``affine`` once for all of them.
+    ``affine`` must be analytic in the continuous controls and accept complex values: derivatives are then exact to
+    round-off by the complex step, df/du = Im f(u + ih)/h with h = 1e-30 (J. Squire, G. Trapp, SIAM Rev. 40, 110
+    (1998)).
+    """
+
+    @abstractmethod
+    def affine(self, control: Control, dt: float) -> AffineMap:
+        """The affine map of holding ``control`` for ``dt``, batched over K."""
+
+    @abstractmethod
+    def energy_row(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Row e (K, n_x) and offset e0 (K,) with internal energy e(u) x + e0(u); ``values`` is u (K, m)."""
+
+    def affine_derivative(self, control: Control, dt: float, j: int) -> AffineMap:
+        """Derivative of ``affine`` with respect to continuous control ``j``, same shapes."""
+        step = 1e-30
+        values = control.values.astype(complex)
+        values[:, j] += 1j * step
+        return AffineMap(*(part.imag / step for part in self.affine(Control(values, control.choice), dt)))
+
+    def internal_energy(self, state: FloatArray) -> FloatArray:
+        nx = self.n_dynamic
+        row, offset = self.energy_row(state[:, nx:])
+        return np.einsum("ki,ki->k", row, state[:, :nx]) + offset
+
+    def propagate(
+        self, state: FloatArray, control: Control, dt: float, uniforms: FloatArray | None = None
+    ) -> Propagated:
+        nx = self.n_dynamic
+        x = state[:, :nx]
+        old_row, old_offset = self.energy_row(state[:, nx:])
+        new_row, new_offset = self.energy_row(control.values)
+        work = np.einsum("ki,ki->k", new_row - old_row, x) + (new_offset - old_offset)
+        step = self.affine(control, dt)
+        heat = np.einsum("kbi,ki->kb", step.heat_matrix, x) + step.heat_offset
+        after = np.einsum("kij,kj->ki", step.matrix, x) + step.offset
+        return Propagated(np.concatenate([after, control.values], axis=1), work, heat)
+
+
+def check_state_array(machine: Machine, state: FloatArray) -> None:
+    """Raise ``ParameterError`` unless ``state`` is finite, of shape (K, n), with held controls in range."""
+    check_shape("state", state, (None, machine.n_state))
+    if not np.isfinite(state).all():
+        raise ParameterError(f"state = {state.tolist()}: must be finite")
+    values = state[:, machine.n_dynamic :]
+    machine.control_space.check(Control(values, np.zeros(len(state), dtype=np.int64)))
