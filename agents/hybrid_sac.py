@@ -10,7 +10,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.utils import LinearSchedule
 
 from .hybrid_policy import HybridSACPolicy
-from .potential import QuadraticPotential
+from .potential import RandomFeaturePotential
 
 
 class HybridSAC(OffPolicyAlgorithm):
@@ -19,7 +19,7 @@ class HybridSAC(OffPolicyAlgorithm):
     def __init__(self, policy, env, learning_rate=None, buffer_size=200_000, learning_starts=1000, batch_size=256,
                  tau=0.01, gamma=0.9, train_freq=1, gradient_steps=8, n_choices=None,
                  ent_c=(-0.5, -2.5), ent_d=(0.5, 0.02), ent_frac=0.5, lr_alpha=0.01, alpha0=1.0,
-                 pot_rate=0.02, pot_degree=2, pot_shift=False, gain_rate=0.01, avg_tau=0.005, soft_backup=True, head_floor=0.5, pess=1.0,
+                 pot_rate=0.002, pot_degree=32, pot_shift=False, gain_rate=0.01, avg_tau=0.005, soft_backup=True, head_floor=0.5, pess=1.0,
                  tensorboard_log=None, policy_kwargs=None, verbose=0, seed=None, device="cpu", _init_setup_model=True):
         if learning_rate is None:
             learning_rate = LinearSchedule(2e-3, 1e-5, 1.0)
@@ -39,7 +39,7 @@ class HybridSAC(OffPolicyAlgorithm):
             self.n_choices = int(self.env.get_attr("n_choices")[0])
         self.policy_kwargs["n_choices"] = self.n_choices
         super()._setup_model()
-        self.potential = QuadraticPotential(self.observation_space.shape[0], self.pot_degree)
+        self.potential = RandomFeaturePotential(self.observation_space.shape[0], self.pot_degree)
         self.log_alpha = th.full((2,), math.log(self.alpha0))
         self.gain = th.zeros(())
         self._alias()
@@ -63,13 +63,15 @@ class HybridSAC(OffPolicyAlgorithm):
         data = self.replay_buffer.sample(batch_size * gradient_steps)
         with th.no_grad():
             r = data.rewards.squeeze(1) + self.potential(data.next_observations) - self.potential(data.observations)
+            shift = data.next_observations.new_zeros(len(r)) + self.potential.features(data.next_observations) @ (self.potential.lag - self.potential.theta)
+            decay = 1 - self.tau
             cont = 1 - data.dones.squeeze(1)
             u, d = pol.decode(data.actions)
             x = pol.critic_input(data.observations, u, d)
         w_average = [*pol.actor_average.parameters(), *pol.critic_target.parameters()]
         avg_a, act_p = list(pol.actor_average.parameters()), list(pol.actor.parameters())
         tgt_p, cri_p = list(pol.critic_target.parameters()), list(pol.critic.parameters())
-        stats = []
+        vals = []
         tot_a = tot_c = 0.0
         for k in range(gradient_steps):
             sl = slice(k * batch_size, (k + 1) * batch_size)
@@ -89,7 +91,8 @@ class HybridSAC(OffPolicyAlgorithm):
             with th.no_grad():
                 h_d = -(pd * s.log_choice).sum(1).mean()
                 h_c = -(w * s.log_control).sum(1).mean()
-                vv = v.detach() if self.soft_backup else (pd * q).sum(1)
+                vv = (v.detach() if self.soft_backup else (pd * q).sum(1)) + shift[sl] * decay**k
+                vals.append(vv)
                 y = r[sl] + cont[sl] * self.gamma * (vv - self.gain)
                 self.gain += self.gain_rate * (vv.mean() - self.gain)
             pol.actor_optimizer.zero_grad()
@@ -107,7 +110,8 @@ class HybridSAC(OffPolicyAlgorithm):
                 th._foreach_lerp_(avg_a, act_p, self.avg_tau)
         if self.pot_rate > 0:
             with th.no_grad():
-                step = self.pot_rate * self.potential.fit(nxt, vv)
+                step = min(1.0, self.pot_rate * gradient_steps) * self.potential.fit(data.next_observations, th.cat(vals))
+                self.potential.lag.lerp_(self.potential.theta, 1 - decay**gradient_steps)
                 self.potential.theta += step
         self._n_updates += gradient_steps
         log = self.logger.record
@@ -117,7 +121,7 @@ class HybridSAC(OffPolicyAlgorithm):
         log("train/alpha_d", alpha_d.item()); log("train/alpha_c", alpha_c.item())
         log("train/gain", self.gain.item())
         log("train/v_std", vv.std().item())
-        log("train/theta0", self.potential.theta[0].item())
+        log("train/phi_std", self.potential(nxt).std().item())
 
     def _excluded_save_params(self):
         return [*super()._excluded_save_params(), "actor", "potential", "log_alpha", "gain"]

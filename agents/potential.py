@@ -5,26 +5,24 @@ import torch as th
 from torch import nn
 
 
-class QuadraticPotential(nn.Module):
+class RandomFeaturePotential(nn.Module):
     theta: th.Tensor
 
-    def __init__(self, n_obs: int, degree: int = 2):
+    def __init__(self, n_obs: int, n_features: int = 64, scale: float = 2.0):
         super().__init__()
-        self.n_obs, self.degree = n_obs, degree
-        rows, cols = th.triu_indices(n_obs, n_obs)
-        self.register_buffer("rows", rows, persistent=False)
-        self.register_buffer("cols", cols, persistent=False)
-        self.register_buffer("theta", th.zeros(n_obs + (len(rows) if degree == 2 else 0)))
+        w = th.randn(n_obs, n_features) * scale / n_obs**0.5
+        self.register_buffer("weight", w)
+        self.register_buffer("bias", (th.rand(n_features) * 2 - 1) * scale)
+        self.register_buffer("lag", th.zeros(n_features + n_obs))
+        self.register_buffer("theta", th.zeros(n_features + n_obs))
 
     def features(self, obs):
-        if self.degree == 1:
-            return obs
-        return th.cat((obs, obs[:, self.rows] * obs[:, self.cols]), 1)
+        return th.cat((obs, th.tanh(th.addmm(self.bias, obs, self.weight))), 1)
 
     def forward(self, obs):
         return self.features(obs) @ self.theta
 
-    def fit(self, obs, value, ridge=1e-3):
+    def fit(self, obs, value, ridge=1e-4):
         x = self.features(obs).double()
         x = x - x.mean(0)
         y = (value - value.mean()).double()

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..physics.control import ControlSpace
 from ..physics.validation import ParameterError, check_choice, check_integer
+from .actions import pack
 
 
 class Encoding(ABC):
@@ -55,13 +56,7 @@ class Encoding(ABC):
             raise ParameterError(f"action has shape {actions.shape[1:]}: must have shape {self.space.shape}")
         if not np.isfinite(actions).all():
             raise ParameterError(f"action = {actions.tolist()}: must be finite")
-        values, choice = self.split(actions)
-        parts: dict[str, Any] = {}
-        if self.m:
-            parts["control"] = values
-        if self.control_space.choices:
-            parts[self.control_space.choice_name] = choice
-        return next(iter(parts.values())) if len(parts) == 1 else parts
+        return pack(self.control_space, *self.split(actions))
 
 
 class BoxEncoding(Encoding):

@@ -14,11 +14,9 @@ from numpy.typing import NDArray
 from ..physics.control import Control, FloatArray
 from ..physics.laws import audit
 from ..physics.machine import Machine
-from ..physics.validation import ParameterError, check_positive, check_shape
+from ..physics.validation import check_positive, check_shape
+from .actions import ActionDecoder, native_space
 from .rewards import Reward, make_reward
-
-ACTION_TOLERANCE = 1e-6
-"""How far a scaled control may lie outside [-1, 1]: float32 rounding, not more."""
 
 HISTORY = 512
 """Steps kept for rendering."""
@@ -70,77 +68,12 @@ class Kernel:
         self.time: FloatArray = np.zeros(num)
         self.history: deque[Frame] | None = deque(maxlen=HISTORY) if keep_history else None
 
-        space = machine.control_space
-        self._middle = 0.5 * (space.low + space.high)
-        self._half = 0.5 * (space.high - space.low)
+        self.decode = ActionDecoder(machine.control_space, num)
         low, high = (b.astype(np.float32) for b in machine.observation_bounds)
         # float32 rounding must not push an extreme state out of its own space
         self.observation_space = spaces.Box(np.nextafter(low, -np.inf), np.nextafter(high, np.inf), dtype=np.float32)
-        self.action_space = self._make_action_space()
+        self.action_space = native_space(machine.control_space)
         self._rows = np.arange(num)
-
-    def _make_action_space(self) -> spaces.Space[Any]:
-        space = self.machine.control_space
-        parts: dict[str, spaces.Space[Any]] = {}
-        if space.n_values:
-            parts["control"] = spaces.Box(-1.0, 1.0, (space.n_values,), np.float32)
-        if space.choices:
-            parts[space.choice_name] = spaces.Discrete(space.n_choices)
-        return next(iter(parts.values())) if len(parts) == 1 else spaces.Dict(parts)
-
-    # ---- actions ----------------------------------------------------------------------------------------------
-
-    def decode(self, action: Any) -> Control:
-        """Physical controls from a batch of native actions.
-
-        Args:
-            action: ``{"control": (K, m) in [-1, 1], <choice name>: (K,) int}``, or the bare array for a machine that
-                has only one of the two.
-
-        Raises:
-            ParameterError: for a wrong type, key or shape, a NaN, or a value out of range.
-        """
-        space = self.machine.control_space
-        names = [n for n, used in (("control", space.n_values), (space.choice_name, space.choices)) if used]
-        if len(names) == 1 and not isinstance(action, dict):
-            action = {names[0]: action}
-        if not isinstance(action, dict) or set(action) != set(names):
-            given = sorted(map(str, action)) if isinstance(action, dict) else type(action).__name__
-            raise ParameterError(f"action has {given}: must be a dict with exactly the keys {names}")
-        return Control(self._decode_values(action.get("control")), self._decode_choice(action.get(space.choice_name)))
-
-    def _decode_values(self, raw: Any) -> FloatArray:
-        space = self.machine.control_space
-        if not space.n_values:
-            return np.zeros((self.num, 0))
-        scaled = np.asarray(raw, dtype=float)
-        if scaled.shape != (self.num, space.n_values):
-            check_shape("action['control']", scaled, (self.num, space.n_values))
-        if not np.abs(scaled).max() <= 1.0 + ACTION_TOLERANCE:  # "not <=": NaN fails
-            raise ParameterError(f"action['control'] = {scaled.tolist()}: must be finite and in [-1, 1]")
-        return np.minimum(np.maximum(self._middle + self._half * scaled, space.low), space.high)
-
-    def _decode_choice(self, raw: Any) -> NDArray[np.int64]:
-        space = self.machine.control_space
-        if not space.choices:
-            return np.zeros(self.num, dtype=np.int64)
-        choice, name = np.asarray(raw), f"action[{space.choice_name!r}]"
-        if choice.shape != (self.num,):
-            check_shape(name, choice, (self.num,))
-        if choice.dtype.kind not in "iu" or choice.min() < 0 or choice.max() >= space.n_choices:
-            allowed = ", ".join(f"{i} {label}" for i, label in enumerate(space.choices))
-            raise ParameterError(f"{name} = {choice.tolist()}: must be integers among {allowed}")
-        return choice
-
-    def encode(self, control: Control) -> Any:
-        """Native actions (batch of K) from physical controls; inverse of ``decode``."""
-        space = self.machine.control_space
-        parts: dict[str, Any] = {}
-        if space.n_values:
-            parts["control"] = ((control.values - self._middle) / self._half).clip(-1.0, 1.0).astype(np.float32)
-        if space.choices:
-            parts[space.choice_name] = control.choice
-        return next(iter(parts.values())) if len(parts) == 1 else parts
 
     # ---- dynamics ---------------------------------------------------------------------------------------------
 
@@ -198,9 +131,15 @@ class Kernel:
         if self.history is not None:
             self.history.append(
                 Frame(
-                    float(self.time[0]) - self.dt, self.dt, control.values[0], int(control.choice[0]),
-                    before[0], after[0], float(flows.work[0]), flows.heat[0],
-                )  # fmt: skip
+                    float(self.time[0]) - self.dt,
+                    self.dt,
+                    control.values[0],
+                    int(control.choice[0]),
+                    before[0],
+                    after[0],
+                    float(flows.work[0]),
+                    flows.heat[0],
+                )
             )
         ledger = {
             "time": self.time,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -47,7 +47,7 @@ class MachineEnv(gym.Env[NDArray[np.float32], Any]):
         ThermodynamicsViolation: if a step breaks a law (``check_laws``).
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": list(RENDER_MODES), "render_fps": 10}
+    metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 10}  # noqa: RUF012 (as Gymnasium)
 
     def __init__(
         self,
@@ -69,6 +69,11 @@ class MachineEnv(gym.Env[NDArray[np.float32], Any]):
     def machine(self) -> Machine:
         """The machine behind the environment."""
         return self.kernel.machine
+
+    @property
+    def n_choices(self) -> int:
+        """Number of discrete choices; 1 for a machine without one."""
+        return self.machine.control_space.n_choices
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -176,6 +181,11 @@ class MachineVectorEnv(VectorEnv[NDArray[np.float32], Any, Any]):
     def machine(self) -> Machine:
         """The machine behind the environment."""
         return self.kernel.machine
+
+    @property
+    def n_choices(self) -> int:
+        """Number of discrete choices; 1 for a machine without one."""
+        return self.machine.control_space.n_choices
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None

@@ -111,9 +111,7 @@ def audit(
     return residual, sigma
 
 
-def _check_first_law(
-    flows: EnergyFlows, residual: FloatArray, energy_scale: float, tolerance: LawTolerance
-) -> None:
+def _check_first_law(flows: EnergyFlows, residual: FloatArray, energy_scale: float, tolerance: LawTolerance) -> None:
     scale = energy_scale + np.abs(flows.energy_change) + np.abs(flows.work) + np.abs(flows.heat).sum(axis=1)
     excess = np.abs(residual) - tolerance.first_law * scale
     if not (excess <= 0).all():

@@ -70,32 +70,32 @@ class Machine(ABC):
     """How many uniforms ``propagate`` needs per system; 0 for a deterministic machine."""
     tolerance: ClassVar[LawTolerance] = EXACT
 
-    # ---- what it is -------------------------------------------------------------------------------------------
+    # ---- what it is: subclasses define all of it, once per object ----------------------------------------------
 
-    @property
-    @abstractmethod
+    @cached_property
     def control_space(self) -> ControlSpace:
         """What the machine can be told."""
+        raise NotImplementedError
 
-    @property
-    @abstractmethod
+    @cached_property
     def betas(self) -> FloatArray:
         """Inverse temperatures of the baths, shape (B,), in the order of ``bath_names``."""
+        raise NotImplementedError
 
-    @property
-    @abstractmethod
+    @cached_property
     def energy_scale(self) -> float:
         """Size of the internal energies; sets what counts as round-off."""
+        raise NotImplementedError
 
-    @property
-    @abstractmethod
+    @cached_property
     def power_unit(self) -> float:
         """P0: the power that rewards are measured in, so that they are dimensionless and of order one."""
+        raise NotImplementedError
 
-    @property
-    @abstractmethod
+    @cached_property
     def dissipation_unit(self) -> float:
         """Sigma0: the rate of entropy production that rewards are measured in (nats per time)."""
+        raise NotImplementedError
 
     @property
     def n_dynamic(self) -> int:
@@ -237,7 +237,7 @@ class AffineMachine(Machine):
         step = 1e-30
         values = control.values.astype(complex)
         values[:, j] += 1j * step
-        return AffineMap(*(part.imag / step for part in self.affine(Control(values, control.choice), dt)))
+        return AffineMap(*(np.imag(part) / step for part in self.affine(Control(values, control.choice), dt)))
 
     def internal_energy(self, state: FloatArray) -> FloatArray:
         nx = self.n_dynamic

@@ -57,7 +57,7 @@ def check_hermitian(name: str, operator: np.ndarray, dim: int | None = None) -> 
 def vectorize(operator: np.ndarray) -> np.ndarray:
     """vec(X), row-major: (..., d, d) -> (..., d^2)."""
     operator = np.asarray(operator)
-    return operator.reshape(*operator.shape[:-2], -1)
+    return operator.reshape(*operator.shape[:-2], operator.shape[-2] * operator.shape[-1])
 
 
 def unvectorize(vector: np.ndarray) -> np.ndarray:
@@ -139,7 +139,9 @@ def commutator(hamiltonian: np.ndarray) -> np.ndarray:
     """
     hamiltonian = check_hermitian("hamiltonian", hamiltonian)
     identity = np.eye(hamiltonian.shape[-1])
-    return to_real(-1j * (product(hamiltonian, identity) - product(identity, hamiltonian)))
+    real = to_real(-1j * (product(hamiltonian, identity) - product(identity, hamiltonian)))
+    real[..., 0, :] = real[..., :, 0] = 0.0  # keeps trace and identity; what stands there is round-off
+    return real
 
 
 def dissipator(jump_ops: np.ndarray, rates: np.ndarray | float = 1.0) -> np.ndarray:

@@ -103,15 +103,15 @@ class TwoLevelEngine(AffineMachine):
     def betas(self) -> FloatArray:
         return np.array([self.beta_h, self.beta_c])
 
-    @property
+    @cached_property
     def energy_scale(self) -> float:
         return self.E0 * self.u_max
 
-    @property
+    @cached_property
     def power_unit(self) -> float:
         return self.fast_cycle.power
 
-    @property
+    @cached_property
     def dissipation_unit(self) -> float:
         """Entropy production rate of the fast cycle of maximum power."""
         eta_carnot = 1.0 - self.beta_h / self.beta_c
@@ -242,7 +242,7 @@ class TwoLevelEngine(AffineMachine):
             options={"xatol": 1e-10, "fatol": 1e-15},
         )
         gap_hot, gap_cold = map(float, polished.x)
-        s_h, s_c = (float(b.absorption(g) + b.emission(g)) for b, g in ((hot, gap_hot), (cold, gap_cold)))
+        s_h, s_c = (float(b.absorption(g) + b.emission(g)) for b, g in zip((hot, cold), polished.x, strict=True))
         return FastCycle(
             power=-float(polished.fun) * scale,
             gap_hot=gap_hot,

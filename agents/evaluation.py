@@ -1,0 +1,179 @@
+"""What a policy is worth: its average power in the limit cycle, measured without transients.
+
+An episode return is the wrong score for a cyclic machine: it contains the transient and the energy left in the
+system at truncation, and a finite window can exceed the optimum. Here the deterministic policy runs from many
+starts; after a burn-in the controls that it repeats are taken as a ``Cycle`` and averaged over the exact periodic
+state. A policy that does not repeat is averaged over the window that closes best on itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..envs.encodings import EncodeVectorAction
+from ..envs.machine_env import MachineVectorEnv
+from ..physics.control import FloatArray, IntArray
+from ..physics.cycles.cycle import Cycle, LimitCycle, NoLimitCycleError, find_period
+from ..physics.machine import AffineMachine, Machine
+
+REPEAT = 1e-5
+"""Largest difference of controls (relative to their range) at which a policy counts as repeating itself."""
+
+
+class Agent(Protocol):
+    """Anything with SB3's ``predict``."""
+
+    def predict(
+        self,
+        observation: Any,
+        state: Any = None,
+        episode_start: Any = None,
+        deterministic: bool = False,
+    ) -> tuple[Any, Any]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A policy's long-run averages; physical units, flows into the system positive.
+
+    Attributes:
+        power: extracted work per time, mean over the starts.
+        heat_rates: heat per time from each bath, shape (B,), mean over the starts.
+        entropy_production_rate: nats per time, mean over the starts.
+        efficiency: power / heat from the hottest bath; NaN unless both are positive.
+        efficiency_ratio: efficiency / Carnot efficiency.
+        period: period of the limit cycle (time); NaN if the policy does not repeat, or runs differ.
+        powers: power from each start, shape (S,).
+        periodic: fraction of the starts that ended in a limit cycle.
+        limit_cycle: the limit cycle from the start with the median power; ``None`` if that one does not repeat.
+        law_residual: largest first-law residual met (energy).
+        min_entropy_production: smallest entropy production of a step met (nats).
+    """
+
+    power: float
+    heat_rates: FloatArray
+    entropy_production_rate: float
+    efficiency: float
+    efficiency_ratio: float
+    period: float
+    powers: FloatArray
+    periodic: float
+    limit_cycle: LimitCycle | None
+    law_residual: float
+    min_entropy_production: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data (lists and numbers), without the cycle's flows."""
+        return {
+            "power": self.power,
+            "heat_rates": self.heat_rates.tolist(),
+            "entropy_production_rate": self.entropy_production_rate,
+            "efficiency": self.efficiency,
+            "efficiency_ratio": self.efficiency_ratio,
+            "period": self.period,
+            "powers": self.powers.tolist(),
+            "periodic": self.periodic,
+            "cycle": self.limit_cycle.cycle.to_dict() if self.limit_cycle else None,
+            "law_residual": self.law_residual,
+            "min_entropy_production": self.min_entropy_production,
+        }
+
+
+class _Record:
+    """Window of a batched run: T steps of S starts."""
+
+    def __init__(self, machine: Machine, steps: int, starts: int) -> None:
+        self.states = np.empty((steps + 1, starts, machine.n_state))
+        self.values = np.empty((steps, starts, machine.control_space.n_values))
+        self.choice: IntArray = np.empty((steps, starts), dtype=np.int64)
+        self.work = np.empty((steps, starts))
+        self.heat = np.empty((steps, starts, len(machine.bath_names)))
+
+
+def evaluate(
+    agent: Agent,
+    machine: Machine,
+    dt: float,
+    encoding: str | None = None,
+    levels: int = 15,
+    n_starts: int = 16,
+    burn_in: int = 256,
+    window: int = 512,
+    seed: int = 0,
+) -> Evaluation:
+    """Run the deterministic policy from ``n_starts`` start states and average over its limit cycles.
+
+    Args:
+        agent: anything with ``predict``.
+        machine: the machine.
+        dt: duration of a step.
+        encoding: action encoding that the agent speaks; ``None`` for native actions.
+        levels: grid points per control of a grid encoding.
+        n_starts: number S of start states.
+        burn_in: steps before the window.
+        window: steps of the window; twice the longest period that can be found.
+        seed: seed of the start states; evaluation uses its own generators and disturbs no training.
+    """
+    native = MachineVectorEnv(machine, dt, n_starts)
+    venv: Any = native if encoding is None else EncodeVectorAction(native, encoding, levels)
+    observation, _ = venv.reset(seed=seed)
+    record = _Record(machine, window, n_starts)
+    state, start = None, np.ones(n_starts, dtype=bool)
+    residual, smallest = 0.0, np.inf
+    for t in range(-burn_in, window):
+        if t == 0:
+            record.states[0] = native.kernel.state
+        action, state = agent.predict(observation, state=state, episode_start=start, deterministic=True)
+        observation, _, _, _, ledger = venv.step(action)
+        start[:] = False
+        residual = max(residual, float(np.abs(ledger["law_residual"]).max()))
+        smallest = min(smallest, float(ledger["entropy_production"].min()))
+        if t >= 0:
+            record.states[t + 1] = ledger["state"]
+            record.values[t], record.choice[t] = ledger["control"], ledger["choice"]
+            record.work[t], record.heat[t] = ledger["work"], ledger["heat"]
+    averages = [_average(machine, dt, record, k) for k in range(n_starts)]
+    powers = np.array([a[0] for a in averages])
+    heat_rates = np.mean([a[1] for a in averages], axis=0)
+    cycles = [a[2] for a in averages]
+    middle = int(np.argsort(powers)[len(powers) // 2])
+    periods = np.array([c.period if c else np.nan for c in cycles])
+    power, heat_in = float(powers.mean()), float(heat_rates[np.argmin(machine.betas)])
+    efficiency = power / heat_in if power > 0 and heat_in > 0 else np.nan
+    carnot = 1.0 - float(machine.betas.min() / machine.betas.max())
+    return Evaluation(
+        power=power,
+        heat_rates=heat_rates,
+        entropy_production_rate=-float(machine.betas @ heat_rates),
+        efficiency=efficiency,
+        efficiency_ratio=efficiency / carnot if carnot > 0 else np.nan,
+        period=float(periods[0]) if np.ptp(periods) < 0.5 * dt else np.nan,
+        powers=powers,
+        periodic=sum(c is not None for c in cycles) / n_starts,
+        limit_cycle=cycles[middle],
+        law_residual=residual,
+        min_entropy_production=smallest,
+    )
+
+
+def _average(machine: Machine, dt: float, record: _Record, k: int) -> tuple[float, FloatArray, LimitCycle | None]:
+    """Power, heat rates and limit cycle from start ``k``."""
+    if isinstance(machine, AffineMachine):
+        values, choice = record.values[:, k], record.choice[:, k]
+        n = find_period(machine, values, choice, REPEAT)
+        if n is not None:
+            try:
+                limit = Cycle(machine, values[-n:], choice[-n:], np.full(n, dt), "learned").limit_cycle()
+            except NoLimitCycleError:  # for example no bath at all: the average below is exact
+                pass
+            else:
+                return limit.power, limit.heat_rates, limit
+    # no exact cycle: close the window where the state comes back best, so that no stored energy is counted as power
+    seen = machine.observe(record.states[:, k])
+    distance = np.abs(seen[:-1] - seen[-1]).max(axis=1)
+    n = len(distance) - int(np.argmin(distance[: len(distance) // 2 + 1]))
+    time = n * dt
+    return -float(record.work[-n:, k].sum()) / time, record.heat[-n:, k].sum(axis=0) / time, None

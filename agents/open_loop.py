@@ -1,0 +1,63 @@
+"""Agents without learning: a reference cycle played step by step, and random controls.
+
+They have SB3's ``predict``, so every comparison runs through one code path. Both speak native actions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..envs.actions import pack, to_native
+from ..physics.control import Control, ControlSpace
+from ..physics.cycles.cycle import Cycle
+
+
+class CycleAgent:
+    """Plays a cycle on the time grid of an environment, from its first step, whatever the state.
+
+    Args:
+        cycle: the cycle.
+        dt: step of the environment.
+
+    Raises:
+        ParameterError: if a duration of the cycle is not a multiple of ``dt``.
+    """
+
+    encoding = None
+
+    def __init__(self, cycle: Cycle, dt: float) -> None:
+        self.cycle = cycle.on_grid(dt)
+
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
+    ) -> tuple[Any, Any]:
+        """Actions for a batch of K observations; ``state`` is the position in the cycle, shape (K,)."""
+        position = np.zeros(len(observation), dtype=np.int64) if state is None else state
+        if episode_start is not None:
+            position = np.where(episode_start, 0, position)
+        control = Control(self.cycle.values[position], self.cycle.choice[position])
+        return to_native(self.cycle.machine.control_space, control), (position + 1) % len(self.cycle)
+
+
+class RandomAgent:
+    """Draws every control uniformly from its range and every choice with equal probability.
+
+    Args:
+        control_space: the machine's controls.
+        seed: seed of its own generator.
+    """
+
+    encoding = None
+
+    def __init__(self, control_space: ControlSpace, seed: int = 0) -> None:
+        self.control_space, self.rng = control_space, np.random.default_rng(seed)
+
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
+    ) -> tuple[Any, Any]:
+        """Actions for a batch of K observations; random whatever ``deterministic`` says."""
+        space, k = self.control_space, len(observation)
+        scaled = self.rng.uniform(-1.0, 1.0, (k, space.n_values))
+        return pack(space, scaled, self.rng.integers(space.n_choices, size=k)), None

@@ -1,0 +1,277 @@
+"""Direct optimisation of periodic controls with the exact gradient of the limit cycle.
+
+For the steps x' = M_k x + v_k with rewards rho_k x + rho0_k the limit cycle earns J = sum_k (rho_k x_k + rho0_k) / T,
+and with the adjoint state lambda_k = rho_k + M_k^T lambda_{k+1}, periodic in k,
+
+    T dJ/du_k = rho_k' x_k + rho0_k' + lambda_{k+1} (M_k' x_k + v_k')             (' = derivative in u_k)
+
+One forward and one backward sweep, for a whole batch of cycles at once.
+
+Source: the method is standard optimal control (L. S. Pontryagin et al., 1962); for cycles of open quantum systems
+see A. Castro, arXiv:2405.09126.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+
+import numpy as np
+from scipy.optimize import minimize
+
+from ..control import FloatArray, IntArray
+from ..machine import AffineMachine, AffineMap
+from ..validation import ParameterError, check_integer, check_positive, check_shape
+from .cycle import RADIUS_LIMIT, Cycle, affine_steps
+from .objective import Objective
+
+POWER = Objective()
+"""The default objective."""
+
+
+@dataclass(frozen=True)
+class BestCycle:
+    """A cycle and what it earns.
+
+    Attributes:
+        value: the objective's long-run average.
+        cycle: the controls.
+    """
+
+    value: float
+    cycle: Cycle
+
+
+def average_reward(
+    machine: AffineMachine, values: FloatArray, choice: IntArray, durations: FloatArray, objective: Objective = POWER
+) -> tuple[FloatArray, FloatArray]:
+    """Average reward of K limit cycles of N steps and its gradient.
+
+    Args:
+        machine: the machine.
+        values: continuous controls, shape (K, N, m).
+        choice: discrete choices, shape (K, N).
+        durations: lengths of the steps (time), shape (N,) or (K, N).
+        objective: what is averaged.
+
+    Returns:
+        Average rewards (K,) and their derivatives with respect to ``values``, (K, N, m). A cycle without a limit
+        cycle (spectral radius >= 1) has the reward NaN and no gradient (zero).
+    """
+    (k, n, m), nx = values.shape, machine.n_dynamic
+    durations = np.broadcast_to(durations, (k, n))
+    flat = (values.reshape(k * n, m), choice.reshape(k * n), durations.reshape(k * n))
+
+    def shaped(step: AffineMap) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        rho, rho0 = objective.reward_rows(machine, step)
+        return (
+            step.matrix.reshape(k, n, nx, nx),
+            step.offset.reshape(k, n, nx),
+            rho.reshape(k, n, nx),
+            rho0.reshape(k, n),
+        )
+
+    matrix, offset, rho, rho0 = shaped(affine_steps(machine.affine, *flat))
+    total, shift = np.broadcast_to(np.eye(nx), (k, nx, nx)), np.zeros((k, nx))
+    for i in range(n):
+        total = matrix[:, i] @ total
+        shift = _apply(matrix[:, i], shift) + offset[:, i]
+    stable = np.abs(np.linalg.eigvals(total)).max(axis=1) < RADIUS_LIMIT
+    # a cycle that does not contract gets the map 0 instead, so that the batch can go on; its reward is NaN
+    inverse = np.linalg.inv(np.eye(nx) - np.where(stable[:, None, None], total, 0.0))
+    x = np.empty((k, n + 1, nx))
+    x[:, 0] = _apply(inverse, shift)
+    for i in range(n):
+        x[:, i + 1] = _apply(matrix[:, i], x[:, i]) + offset[:, i]
+    period = durations.sum(axis=1)
+    reward = (np.einsum("kni,kni->k", rho, x[:, :n]) + rho0.sum(axis=1)) / period
+
+    back = np.zeros((k, nx))
+    for i in reversed(range(n)):
+        back = rho[:, i] + _apply_transposed(matrix[:, i], back)
+    adjoint = np.empty((k, n + 1, nx))
+    adjoint[:, n] = _apply_transposed(inverse, back)
+    for i in reversed(range(n)):
+        adjoint[:, i] = rho[:, i] + _apply_transposed(matrix[:, i], adjoint[:, i + 1])
+    gradient = np.empty((k, n, m))
+    for j in range(m):
+        derivative = partial(machine.affine_derivative, j=j)
+        dmatrix, doffset, drho, drho0 = shaped(affine_steps(derivative, *flat))
+        dx = np.einsum("knij,knj->kni", dmatrix, x[:, :n]) + doffset
+        direct = np.einsum("kni,kni->kn", drho, x[:, :n]) + drho0
+        gradient[:, :, j] = (direct + np.einsum("kni,kni->kn", adjoint[:, 1:], dx)) / period[:, None]
+    return np.where(stable, reward, np.nan), np.where(stable[:, None, None], gradient, 0.0)
+
+
+def optimise_word(
+    machine: AffineMachine,
+    choice: Sequence[int] | IntArray,
+    durations: FloatArray | float,
+    objective: Objective = POWER,
+    *,
+    shape: FloatArray | None = None,
+    bounds: tuple[FloatArray, FloatArray] | None = None,
+    start: FloatArray | None = None,
+    n_starts: int = 4,
+    seed: int = 0,
+    label: str = "optimised",
+) -> BestCycle:
+    """Best controls for a given word of choices: multi-start L-BFGS-B on the exact gradient.
+
+    Args:
+        machine: the machine.
+        choice: the word, shape (N,).
+        durations: lengths of the steps (time), (N,) or one for all.
+        objective: what is maximised.
+        shape: (N, q) with non-negative rows that sum to 1: values = shape @ parameters, for example tied levels and
+            ramps; ``None`` leaves every step free (q = N).
+        bounds: smallest and largest parameters, (q, m) each; the default is the range of the controls.
+        start: parameters (q, m) of the first start; the other starts are random.
+        n_starts: number of starts.
+        seed: of the random starts; the same seed gives the same result.
+        label: name of the cycle.
+
+    Returns:
+        The best cycle found (a lower bound of the optimum).
+
+    Raises:
+        ParameterError: for wrong shapes, or a word that has no limit cycle at any start.
+    """
+    choice = np.asarray(choice, dtype=np.int64)
+    n, space = len(choice), machine.control_space
+    check_integer("n_starts", n_starts, 1)
+    durations = np.broadcast_to(np.asarray(durations, dtype=float), (n,))
+    basis = np.eye(n) if shape is None else shape
+    check_shape("shape", basis, (n, None))
+    size = (basis.shape[1], space.n_values)
+    low, high = (np.broadcast_to(b, size) for b in (bounds or (space.low, space.high)))
+    starts = low + (high - low) * np.random.default_rng(seed).random((n_starts, *size))
+    if start is not None:
+        check_shape("start", start, size)
+        starts[0] = np.clip(start, low, high)
+    # parameters are scaled to [0, 1], so that the optimiser sees controls of equal size
+    span = np.where(high > low, high - low, 1.0)
+
+    def loss(scaled: FloatArray) -> tuple[float, FloatArray]:
+        theta = low + span * scaled.reshape(size)
+        value, gradient = average_reward(machine, (basis @ theta)[None], choice[None], durations, objective)
+        return -float(value[0]), -(basis.T @ gradient[0] * span).ravel()
+
+    best_value, best_theta = -np.inf, None
+    for theta0 in starts:
+        x0 = ((theta0 - low) / span).ravel()
+        if not np.isfinite(loss(x0)[0]):
+            continue
+        limits = list(zip(np.zeros(x0.size), ((high - low) / span).ravel(), strict=True))
+        options = {"ftol": 1e-15, "gtol": 1e-9, "maxiter": 2000}
+        found = minimize(loss, x0, jac=True, method="L-BFGS-B", bounds=limits, options=options)
+        if -found.fun > best_value:
+            best_value, best_theta = -float(found.fun), low + span * found.x.reshape(size)
+    if best_theta is None:
+        raise ParameterError(f"choice = {choice.tolist()}: this word has no limit cycle (is a bath ever connected?)")
+    values = np.clip(basis @ best_theta, space.low, space.high)
+    return BestCycle(best_value, Cycle(machine, values, choice, durations, label))
+
+
+def exhaustive_words(
+    machine: AffineMachine, dt: float, n_max: int, objective: Objective = POWER, n_starts: int = 3, seed: int = 0
+) -> dict[int, BestCycle]:
+    """Best cycle of every period N <= ``n_max`` on the grid ``dt``, over all words of choices up to rotation.
+
+    Every word is first climbed roughly, all words and starts in one batch; the most promising ones of each period are
+    then polished by L-BFGS-B.
+
+    Args:
+        machine: the machine.
+        dt: length of a step (time).
+        n_max: longest period in steps.
+        objective: what is maximised.
+        n_starts: random starts per word.
+        seed: of the random starts.
+
+    Returns:
+        ``{N: best cycle of period N}``; a period without any limit cycle is left out.
+
+    Raises:
+        ParameterError: if ``dt`` or ``n_max`` is out of range.
+    """
+    check_positive("dt", dt)
+    check_integer("n_max", n_max, 1)
+    rng, space = np.random.default_rng(seed), machine.control_space
+    best: dict[int, BestCycle] = {}
+    for n in range(1, n_max + 1):
+        words = np.array(list(necklaces(n, space.n_choices)))
+        batch = np.repeat(words, n_starts, axis=0)
+        starts = space.low + (space.high - space.low) * rng.random((len(batch), n, space.n_values))
+        value, values = _climb(machine, starts, batch, dt, objective)
+        value = np.where(np.isnan(value), -np.inf, value)
+        found: list[BestCycle] = []
+        for k in _promising(value, batch):
+            found.append(
+                optimise_word(
+                    machine, batch[k], dt, objective, start=values[k], n_starts=1, label=f"best cycle of {n} steps"
+                )
+            )
+        if found:
+            best[n] = max(found, key=lambda b: b.value)
+    return best
+
+
+def necklaces(n: int, n_letters: int) -> Iterator[tuple[int, ...]]:
+    """All words of length ``n`` up to rotation, each by its lexicographically smallest rotation."""
+    for word in product(range(n_letters), repeat=n):
+        if all(word <= word[i:] + word[:i] for i in range(1, n)):
+            yield word
+
+
+def _climb(
+    machine: AffineMachine, values: FloatArray, choice: IntArray, dt: float, objective: Objective, n_iterations: int = 60
+) -> tuple[FloatArray, FloatArray]:
+    """Projected gradient ascent of K cycles at once, each with its own Barzilai-Borwein step.
+
+    J. Barzilai, J. M. Borwein, IMA J. Numer. Anal. 8, 141 (1988). Not monotone: the best point met is returned.
+    """
+    low, span = machine.control_space.low, machine.control_space.high - machine.control_space.low
+    durations = np.full(values.shape[1], float(dt))
+    scaled = (values - low) / span
+    value, slope = average_reward(machine, values, choice, durations, objective)
+    slope = slope * span
+    best_value, best = value.copy(), scaled.copy()
+    step = 0.1 / np.maximum(np.abs(slope).max(axis=(1, 2), initial=0.0), 1e-300)
+    for _ in range(n_iterations):
+        moved = np.clip(scaled + step[:, None, None] * slope, 0.0, 1.0)
+        value, new_slope = average_reward(machine, low + span * moved, choice, durations, objective)
+        new_slope = new_slope * span
+        better = value > best_value
+        best_value[better], best[better] = value[better], moved[better]
+        ds, dg = moved - scaled, slope - new_slope
+        curvature = np.einsum("knm,knm->k", ds, dg)
+        ratio = np.einsum("knm,knm->k", ds, ds) / np.where(curvature > 0, curvature, np.inf)
+        step = np.where(ratio > 0, ratio, 2.0 * step)
+        # never more than the whole range in one step
+        step = np.minimum(step, 1.0 / np.maximum(np.abs(new_slope).max(axis=(1, 2), initial=0.0), 1e-300))
+        scaled, slope = moved, new_slope
+    return best_value, low + span * best
+
+
+def _promising(value: FloatArray, words: IntArray, n_words: int = 3) -> list[int]:
+    """Rows of the best start of each of the best few words."""
+    rows: list[int] = []
+    seen: set[bytes] = set()
+    for k in np.argsort(-value):
+        if len(rows) == n_words or not np.isfinite(value[k]):
+            break
+        if words[k].tobytes() not in seen:
+            seen.add(words[k].tobytes())
+            rows.append(int(k))
+    return rows
+
+
+def _apply(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    return np.einsum("kij,kj->ki", matrix, vector)
+
+
+def _apply_transposed(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    return np.einsum("kji,kj->ki", matrix, vector)
