@@ -64,6 +64,7 @@ class HybridSAC(OffPolicyAlgorithm):
         with th.no_grad():
             r = data.rewards.squeeze(1) + self.potential(data.next_observations) - self.potential(data.observations)
             shift = data.next_observations.new_zeros(len(r)) + self.potential.features(data.next_observations) @ (self.potential.lag - self.potential.theta)
+            shift -= shift.mean()
             decay = 1 - self.tau
             cont = 1 - data.dones.squeeze(1)
             u, d = pol.decode(data.actions)
@@ -99,7 +100,7 @@ class HybridSAC(OffPolicyAlgorithm):
             loss_a.backward()
             pol.actor_optimizer.step()
             qs = pol.critic(x[sl])
-            loss_c = (qs - y).square().mean()
+            loss_c = th.nn.functional.huber_loss(qs, y.expand_as(qs), delta=1.0)
             pol.critic_optimizer.zero_grad()
             loss_c.backward()
             pol.critic_optimizer.step()

@@ -12,7 +12,7 @@ from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
 from ..physics.control import Control, FloatArray
-from ..physics.laws import audit
+from ..physics.laws import EnergyFlows, audit
 from ..physics.machine import Machine
 from ..physics.validation import check_positive, check_shape
 from .actions import ActionDecoder, native_space
@@ -66,6 +66,7 @@ class Kernel:
         self.rngs: list[np.random.Generator] = [np.random.default_rng() for _ in range(num)]
         self.state: FloatArray = np.zeros((num, machine.n_state))
         self.time: FloatArray = np.zeros(num)
+        self._last: EnergyFlows | None = None
         self.history: deque[Frame] | None = deque(maxlen=HISTORY) if keep_history else None
 
         self.decode = ActionDecoder(machine.control_space, num)
@@ -102,6 +103,7 @@ class Kernel:
         # new arrays: the old ones were handed out in the ledger
         self.state, self.time = self.state.copy(), self.time.copy()
         self.state[rows], self.time[rows] = state, 0.0
+        self._last = None
         if self.history is not None and 0 in rows:
             self.history.clear()
 
@@ -120,13 +122,13 @@ class Kernel:
         """
         machine, before = self.machine, self.state
         uniforms = self._uniforms(self._rows, machine.n_step_uniforms) if machine.n_step_uniforms else None
-        after, flows = machine.step(before, control, self.dt, uniforms)
+        after, flows = machine.step(before, control, self.dt, uniforms, self._last)
         if self.check_laws:
             residual, sigma = audit(flows, machine.betas, machine.energy_scale, machine.tolerance)
         else:
             residual, sigma = flows.first_law_residual(), flows.entropy_production(machine.betas)
         reward = self.reward(machine, before, after, flows, self.dt)
-        self.state = after
+        self.state, self._last = after, flows
         self.time = self.time + self.dt
         if self.history is not None:
             self.history.append(
@@ -179,7 +181,7 @@ class Kernel:
         state = np.asarray(saved["state"], dtype=float)
         check_shape("state", state, (self.num, self.machine.n_state))
         self.machine.check_state(state)
-        self.state, self.time = state.copy(), np.array(saved["time"], dtype=float)
+        self.state, self.time, self._last = state.copy(), np.array(saved["time"], dtype=float), None
         for rng, rng_state in zip(self.rngs, saved["rngs"], strict=True):
             rng.bit_generator.state = rng_state
         if self.history is not None:

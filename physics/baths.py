@@ -41,7 +41,7 @@ def bose(x: np.ndarray | float) -> np.ndarray:
 class Bath(ABC):
     """A thermal bath at inverse temperature ``beta`` with coupling strength ``gamma``.
 
-    A kind of bath is defined by its two rate formulas, static so that one call can serve systems that touch
+    A kind of bath is defined by its rate formula, static so that one call can serve systems that touch
     different baths of the same kind (arrays ``beta`` and ``gamma``).
 
     Attributes:
@@ -61,13 +61,8 @@ class Bath(ABC):
 
     @staticmethod
     @abstractmethod
-    def emission_rate(omega: Any, beta: Any, gamma: Any) -> np.ndarray:
-        """gamma(+omega) for omega > 0 (rate units); arguments broadcast, ``omega`` may be complex."""
-
-    @staticmethod
-    @abstractmethod
-    def absorption_rate(omega: Any, beta: Any, gamma: Any) -> np.ndarray:
-        """gamma(-omega) for omega > 0 (rate units); arguments broadcast, ``omega`` may be complex."""
+    def rates(omega: Any, beta: Any, gamma: Any) -> tuple[np.ndarray, np.ndarray]:
+        """gamma(+omega) and gamma(-omega) for omega > 0; arguments broadcast, ``omega`` may be complex."""
 
     @abstractmethod
     def zero_frequency(self) -> float:
@@ -78,13 +73,17 @@ class Bath(ABC):
         """T = 1 / beta (energy units)."""
         return 1.0 / self.beta
 
+    def both(self, omega: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """gamma(+omega) and gamma(-omega) for omega > 0 (rate units), shapes as ``omega``."""
+        return self.rates(omega, self.beta, self.gamma)
+
     def emission(self, omega: np.ndarray) -> np.ndarray:
         """gamma(+omega) for omega > 0 (rate units), shape as ``omega``."""
-        return self.emission_rate(omega, self.beta, self.gamma)
+        return self.rates(omega, self.beta, self.gamma)[0]
 
     def absorption(self, omega: np.ndarray) -> np.ndarray:
         """gamma(-omega) for omega > 0 (rate units), shape as ``omega``."""
-        return self.absorption_rate(omega, self.beta, self.gamma)
+        return self.rates(omega, self.beta, self.gamma)[1]
 
     def rate(self, omega: np.ndarray | float) -> np.ndarray:
         """gamma(omega) for real ``omega`` of any sign; positive omega is emission into the bath."""
@@ -104,12 +103,10 @@ class FermionicBath(Bath):
     """
 
     @staticmethod
-    def emission_rate(omega: Any, beta: Any, gamma: Any) -> np.ndarray:
-        return gamma * fermi(-beta * omega)
-
-    @staticmethod
-    def absorption_rate(omega: Any, beta: Any, gamma: Any) -> np.ndarray:
-        return gamma * fermi(beta * omega)
+    def rates(omega: Any, beta: Any, gamma: Any) -> tuple[np.ndarray, np.ndarray]:
+        boltzmann = np.exp(beta * omega)
+        absorption = gamma / (1.0 + boltzmann)
+        return absorption * boltzmann, absorption
 
     def zero_frequency(self) -> float:
         return 0.5 * self.gamma
@@ -123,13 +120,9 @@ class BosonicBath(Bath):
     """
 
     @staticmethod
-    def emission_rate(omega: Any, beta: Any, gamma: Any) -> np.ndarray:
-        # n + 1 = 1 / (1 - e^-x) without the cancellation of adding 1 to a small n
-        return gamma / -np.expm1(-beta * omega)
-
-    @staticmethod
-    def absorption_rate(omega: Any, beta: Any, gamma: Any) -> np.ndarray:
-        return gamma * bose(beta * omega)
+    def rates(omega: Any, beta: Any, gamma: Any) -> tuple[np.ndarray, np.ndarray]:
+        n = bose(beta * omega)
+        return gamma * (n + 1.0), gamma * n
 
     def zero_frequency(self) -> float:
         return 0.0
@@ -143,12 +136,8 @@ class OhmicBath(Bath):
     """
 
     @staticmethod
-    def emission_rate(omega: Any, beta: Any, gamma: Any) -> np.ndarray:
-        return omega * BosonicBath.emission_rate(omega, beta, gamma)
-
-    @staticmethod
-    def absorption_rate(omega: Any, beta: Any, gamma: Any) -> np.ndarray:
-        return omega * BosonicBath.absorption_rate(omega, beta, gamma)
+    def rates(omega: Any, beta: Any, gamma: Any) -> tuple[np.ndarray, np.ndarray]:
+        return BosonicBath.rates(omega, beta, gamma * omega)
 
     def zero_frequency(self) -> float:
         return self.gamma / self.beta

@@ -154,7 +154,12 @@ class Machine(ABC):
         """Switch to ``control``, hold it for ``dt``. Books work and heat; arguments are trusted (see ``step``)."""
 
     def step(
-        self, state: FloatArray, control: Control, dt: float, uniforms: FloatArray | None = None
+        self,
+        state: FloatArray,
+        control: Control,
+        dt: float,
+        uniforms: FloatArray | None = None,
+        last: EnergyFlows | None = None,
     ) -> tuple[FloatArray, EnergyFlows]:
         """One step of K systems.
 
@@ -163,19 +168,25 @@ class Machine(ABC):
             control: values (K, m) inside their ranges, choice (K,).
             dt: duration, > 0.
             uniforms: shape (K, ``n_step_uniforms``) for a stochastic machine.
+            last: flows of the step that led to ``state``, if there is one: saves computing its energy and entropy.
 
         Returns:
             Next state (K, n) and the energy flows. Changes of energy and entropy are differences of the state
             functions, computed apart from the booked work and heat.
         """
         after = self.propagate(state, control, dt, uniforms)
+        energy, entropy = self.internal_energy(after.state), self.entropy(after.state)
+        energy_before = self.internal_energy(state) if last is None or last.energy is None else last.energy
+        entropy_before = self.entropy(state) if last is None or last.entropy is None else last.entropy
         flows = EnergyFlows(
-            energy_change=self.internal_energy(after.state) - self.internal_energy(state),
+            energy_change=energy - energy_before,
             work=after.work,
             heat=after.heat,
-            entropy_change=self.entropy(after.state) - self.entropy(state),
+            entropy_change=entropy - entropy_before,
             measurement_energy=after.measurement_energy,
             information=after.information,
+            energy=energy,
+            entropy=entropy,
         )
         return after.state, flows
 

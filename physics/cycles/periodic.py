@@ -227,7 +227,12 @@ def necklaces(n: int, n_letters: int) -> Iterator[tuple[int, ...]]:
 
 
 def _climb(
-    machine: AffineMachine, values: FloatArray, choice: IntArray, dt: float, objective: Objective, n_iterations: int = 60
+    machine: AffineMachine,
+    values: FloatArray,
+    choice: IntArray,
+    dt: float,
+    objective: Objective,
+    n_iterations: int = 60,
 ) -> tuple[FloatArray, FloatArray]:
     """Projected gradient ascent of K cycles at once, each with its own Barzilai-Borwein step.
 

@@ -66,7 +66,7 @@ class DLevelMachine(AffineMachine):
     title: ClassVar[str] = "d-level machine"
     source: ClassVar[str] = "H.-P. Breuer, F. Petruccione, The Theory of Open Quantum Systems (2002), section 3.3"
     equations: ClassVar[str] = "H = H0 + sum_k u_k H_k; d rho/dt = -i [H, rho] + sum_a D_a(H)[rho], global GKLS"
-    # the augmented exponential leaves about 1e-16 |L| dt: enough for |L| dt up to 1e3 (see lindblad.py)
+    # round-off of the exponential is about 1e-16 |D| dt: enough for holds of up to 1e3 relaxation times
     tolerance: ClassVar[LawTolerance] = LawTolerance(first_law=1e-12, second_law=1e-12)
 
     hamiltonian: np.ndarray = field(metadata={"unit": "energy", "about": "H_0, (d, d)"})
@@ -151,7 +151,7 @@ class DLevelMachine(AffineMachine):
                 return float(current)
         return 1.0
 
-    @property
+    @cached_property
     def dissipation_unit(self) -> float:
         """``dissipation_scale``, or the entropy production of the heat ``power_unit`` between the extreme baths."""
         if self.dissipation_scale is not None:
@@ -162,7 +162,7 @@ class DLevelMachine(AffineMachine):
     @cached_property
     def _corners(self) -> FloatArray:
         ends = [(r.low, r.high) for r in self.control_space.ranges]
-        return np.array(list(itertools.product(*ends))).reshape(-1, len(ends))
+        return np.array(list(itertools.product(*ends))).reshape(2 ** len(ends), len(ends))
 
     @cached_property
     def _sample(self) -> FloatArray:
@@ -174,7 +174,7 @@ class DLevelMachine(AffineMachine):
     def _start_beta(self) -> float:
         return len(self.betas) / float((1.0 / self.betas).sum())
 
-    @cached_property
+    @property
     def _couplings(self) -> tuple[tuple[np.ndarray, Bath], ...]:
         return tuple(self.baths.values())
 

@@ -173,11 +173,9 @@ class TwoLevelEngine(AffineMachine):
     def _relaxation(self, gap: np.ndarray, choice: np.ndarray, dt: float) -> tuple[np.ndarray, np.ndarray]:
         """Equilibrium population f and the fraction 1 - exp(-s dt) of the way there, both (K,)."""
         beta, gamma, connected, _ = self._by_choice
-        beta, gamma = beta[choice], gamma[choice]
-        kind = BATH_KINDS[self.rates]
-        up = kind.absorption_rate(gap, beta, gamma)
-        total = up + kind.emission_rate(gap, beta, gamma)
-        return up / total, -np.expm1(-total * (dt * connected[choice]))
+        down, up = BATH_KINDS[self.rates].rates(gap, beta[choice], gamma[choice])
+        total = up + down
+        return up / total, -np.expm1(total * (-dt * connected[choice]))
 
     def propagate(
         self, state: FloatArray, control: Control, dt: float, uniforms: FloatArray | None = None
@@ -224,8 +222,8 @@ class TwoLevelEngine(AffineMachine):
         hot, cold = self.baths
 
         def power(gap_hot: np.ndarray, gap_cold: np.ndarray) -> np.ndarray:
-            up_h, up_c = hot.absorption(gap_hot), cold.absorption(gap_cold)
-            s_h, s_c = up_h + hot.emission(gap_hot), up_c + cold.emission(gap_cold)
+            (down_h, up_h), (down_c, up_c) = hot.both(gap_hot), cold.both(gap_cold)
+            s_h, s_c = up_h + down_h, up_c + down_c
             mean_rate = s_h * s_c / (np.sqrt(s_h) + np.sqrt(s_c)) ** 2
             return (gap_hot - gap_cold) * (up_h / s_h - up_c / s_c) * mean_rate
 
@@ -242,7 +240,7 @@ class TwoLevelEngine(AffineMachine):
             options={"xatol": 1e-10, "fatol": 1e-15},
         )
         gap_hot, gap_cold = map(float, polished.x)
-        s_h, s_c = (float(b.absorption(g) + b.emission(g)) for b, g in zip((hot, cold), polished.x, strict=True))
+        s_h, s_c = (float(sum(b.both(g))) for b, g in zip((hot, cold), polished.x, strict=True))
         return FastCycle(
             power=-float(polished.fun) * scale,
             gap_hot=gap_hot,
