@@ -64,13 +64,13 @@ class HybridActor(nn.Module):
 class EnsembleCritic(nn.Module):
     """E independent networks Q(s, u, d) evaluated in one batched product (the choice enters one-hot)."""
 
-    def __init__(self, n_in: int, net_arch: list[int], n_critics: int, activation: type[nn.Module]):
+    def __init__(self, n_in: int, net_arch: list[int], n_critics: int, activation: type[nn.Module], first: float = 1.0):
         super().__init__()
         sizes = [n_in, *net_arch, 1]
         self.activation = activation()
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
         for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
-            bound = 1 / math.sqrt(fan_in)  # the initialisation of nn.Linear
+            bound = (first if not len(self.weights) else 1) / math.sqrt(fan_in)  # the initialisation of nn.Linear
             self.weights.append(nn.Parameter(th.empty(n_critics, fan_in, fan_out).uniform_(-bound, bound)))
             self.biases.append(nn.Parameter(th.empty(n_critics, 1, fan_out).uniform_(-bound, bound)))
 
@@ -102,11 +102,13 @@ class HybridSACPolicy(BasePolicy):
         n_choices: int = 1,
         net_arch: list[int] | None = None,
         n_critics: int = 2,
-        activation_fn: type[nn.Module] = nn.ReLU,
+        activation_fn: type[nn.Module] = nn.SiLU,
+        explore: float = 0.1,
+        first: float = 3.0,
         **kwargs: Any,
     ):
         super().__init__(observation_space, action_space, squash_output=True, **kwargs)
-        self.n_choices = n_choices
+        self.n_choices, self.explore = n_choices, explore
         self.n_controls = int(action_space.shape[0]) - (n_choices > 1)
         self.net_arch = [64, 64] if net_arch is None else list(net_arch)
         self.n_critics, self.activation_fn = n_critics, activation_fn
@@ -117,7 +119,7 @@ class HybridSACPolicy(BasePolicy):
 
         def critic() -> EnsembleCritic:
             n_in = n_obs + self.n_controls + (n_choices if n_choices > 1 else 0)
-            return EnsembleCritic(n_in, self.net_arch, n_critics, activation_fn)
+            return EnsembleCritic(n_in, self.net_arch, n_critics, activation_fn, first)
 
         self.actor, self.critic = actor(), critic()
         self.actor_average, self.critic_target = actor(), critic()
@@ -164,7 +166,8 @@ class HybridSACPolicy(BasePolicy):
         if deterministic:
             choice = log_choice.argmax(1)
         else:
-            choice = th.multinomial(log_choice.exp(), 1).squeeze(1)
+            probs = log_choice.exp() * (1 - self.explore) + self.explore / self.n_choices
+            choice = th.multinomial(probs, 1).squeeze(1)
         rows = th.arange(observation.shape[0], device=observation.device)
         raw = mean[rows, choice]
         if not deterministic:

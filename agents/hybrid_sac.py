@@ -18,16 +18,16 @@ class HybridSAC(OffPolicyAlgorithm):
 
     def __init__(self, policy, env, learning_rate=None, buffer_size=200_000, learning_starts=1000, batch_size=256,
                  tau=0.01, gamma=0.9, train_freq=1, gradient_steps=8, n_choices=None,
-                 ent_c=(-0.5, -2.5), ent_d=(0.5, 0.02), ent_frac=0.5, lr_alpha=0.01, alpha0=1.0,
-                 pot_rate=0.002, pot_degree=32, pot_shift=False, gain_rate=0.01, avg_tau=0.005, soft_backup=True, head_floor=0.5, pess=1.0,
+                 ent_c=(-0.5, -2.0), ent_d=(0.5, 0.02), ent_frac=0.5, lr_alpha=0.01, alpha0=1.0,
+                 pot_rate=0.005, pot_degree=32, pot_off=0.25, gain_rate=0.01, avg_tau=0.005, soft_backup=False, head_floor=0.5, pess=0.0, huber=0.1,
                  tensorboard_log=None, policy_kwargs=None, verbose=0, seed=None, device="cpu", _init_setup_model=True):
         if learning_rate is None:
-            learning_rate = LinearSchedule(2e-3, 1e-5, 1.0)
+            learning_rate = 3e-3
         self.n_choices = n_choices
         self.ent_c, self.ent_d, self.ent_frac, self.lr_alpha, self.alpha0 = ent_c, ent_d, ent_frac, lr_alpha, alpha0
-        self.pot_rate, self.pot_degree, self.pot_shift = pot_rate, pot_degree, pot_shift
+        self.pot_rate, self.pot_degree, self.pot_off = pot_rate, pot_degree, pot_off
         self.gain_rate, self.avg_tau, self.soft_backup, self.head_floor = gain_rate, avg_tau, soft_backup, head_floor
-        self.pess = pess
+        self.pess, self.huber = pess, huber
         super().__init__(policy, env, learning_rate, buffer_size, learning_starts, batch_size, tau, gamma, train_freq,
                          gradient_steps, policy_kwargs=policy_kwargs, tensorboard_log=tensorboard_log, verbose=verbose,
                          device=device, seed=seed, sde_support=False, supported_action_spaces=(spaces.Box,), support_multi_env=True)
@@ -57,7 +57,9 @@ class HybridSAC(OffPolicyAlgorithm):
         pol = self.policy
         pol.set_training_mode(True)
         opts = [pol.actor_optimizer, pol.critic_optimizer]
-        self._update_learning_rate(opts)
+        lr = self.lr_schedule(self._current_progress_remaining) * min(1.0, 2 * self._current_progress_remaining + 0.005)
+        for o in opts:
+            o.param_groups[0]['lr'] = lr
         tc, td = self.entropy_targets()
         target = th.tensor([td, tc])
         data = self.replay_buffer.sample(batch_size * gradient_steps)
@@ -100,7 +102,7 @@ class HybridSAC(OffPolicyAlgorithm):
             loss_a.backward()
             pol.actor_optimizer.step()
             qs = pol.critic(x[sl])
-            loss_c = th.nn.functional.huber_loss(qs, y.expand_as(qs), delta=1.0)
+            loss_c = th.nn.functional.huber_loss(qs, y.expand_as(qs), delta=self.huber)
             pol.critic_optimizer.zero_grad()
             loss_c.backward()
             pol.critic_optimizer.step()
@@ -111,7 +113,7 @@ class HybridSAC(OffPolicyAlgorithm):
                 th._foreach_lerp_(avg_a, act_p, self.avg_tau)
         if self.pot_rate > 0:
             with th.no_grad():
-                step = min(1.0, self.pot_rate * gradient_steps) * self.potential.fit(data.next_observations, th.cat(vals))
+                step = min(1.0, self.pot_rate * gradient_steps * min(1.0, 2 * max(0.0, self._current_progress_remaining - self.pot_off))) * self.potential.fit(data.next_observations, th.cat(vals))
                 self.potential.lag.lerp_(self.potential.theta, 1 - decay**gradient_steps)
                 self.potential.theta += step
         self._n_updates += gradient_steps

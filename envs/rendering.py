@@ -1,31 +1,41 @@
-"""Pictures of a machine at work: controls with the connected bath in colour, state, heat, thermodynamic diagram.
+"""What an environment's ``render`` draws: controls with the connected bath in colour, state, heat, diagram.
 
-The parts (``Trace`` and the functions that draw it) are shared with the figures of ``szilard.experiments``. matplotlib
-is imported when something is drawn, and only as objects; pyplot is used by ``Window`` alone, which needs a GUI.
+matplotlib is imported when something is drawn, and only as objects; pyplot is used by ``Window`` alone, which needs it
+to open a window.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..physics.control import Control, FloatArray, IntArray
-from ..physics.machine import AffineMachine, Machine
+from ..physics.machine import Machine
+from .drawing import (
+    EQUILIBRIUM_DASHES,
+    Trace,
+    abscissa,
+    diagram_labels,
+    draw_contacts,
+    draw_control,
+    draw_diagram,
+    draw_equilibria,
+    history_trace,
+    spanned,
+)
 from .kernel import Frame
 from .style import (
     GREY,
     INK,
     Units,
     add_axes,
+    amount,
     bath_looks,
     choice_looks,
-    control_label,
     label,
-    math,
     new_figure,
     state_label,
     styled,
@@ -40,179 +50,8 @@ WINDOW = 48
 """Steps shown by ``draw_history``."""
 PANELS = 3
 """Controls, and dynamical variables, shown at most."""
-SAMPLES = 12
-"""Points of the curve inside one hold."""
-EQUILIBRIUM_DASHES = (0, (4, 2))
 
 logger = logging.getLogger(__name__)
-
-
-class Trace(NamedTuple):
-    """N consecutive steps of one system.
-
-    Attributes:
-        start: start of each step (time), shape (N,).
-        durations: shape (N,).
-        previous: continuous controls before each switch, shape (N, m).
-        values: continuous controls during the hold, shape (N, m).
-        choice: shape (N,).
-        inside: dynamical variables during the holds, from start to end, shape (N, S, n_dynamic).
-    """
-
-    start: FloatArray
-    durations: FloatArray
-    previous: FloatArray
-    values: FloatArray
-    choice: IntArray
-    inside: FloatArray
-
-    @property
-    def end(self) -> FloatArray:
-        """End of each step, shape (N,)."""
-        return self.start + self.durations
-
-    @property
-    def inside_times(self) -> FloatArray:
-        """Times of ``inside``, shape (N, S)."""
-        return self.start[:, None] + self.durations[:, None] * np.linspace(0.0, 1.0, self.inside.shape[1])
-
-
-def trace(
-    machine: Machine,
-    start: FloatArray,
-    durations: FloatArray,
-    control: Control,
-    before: FloatArray,
-    after: FloatArray,
-) -> Trace:
-    """The steps from the states ``before`` to ``after``, (N, n) each, with the curve inside each hold.
-
-    The inside is exact for a deterministic machine; the noise of a stochastic one is not kept, so it gets a line.
-    """
-    nx, steps = machine.n_dynamic, len(start)
-    samples = 2 if machine.n_step_uniforms else SAMPLES
-    inside = np.empty((steps, samples, nx))
-    inside[:, 0], inside[:, -1] = before[:, :nx], after[:, :nx]
-    for dt in np.unique(durations):
-        rows = np.flatnonzero(durations == dt)
-        part = Control(control.values[rows], control.choice[rows])
-        for s in range(1, samples - 1):
-            state = machine.propagate(before[rows], part, float(dt) * s / (samples - 1)).state
-            inside[rows, s] = state[:, :nx]
-    return Trace(start, durations, before[:, nx:], control.values, control.choice, inside)
-
-
-def history_trace(machine: Machine, frames: Sequence[Frame]) -> Trace:
-    """The steps that an environment has kept."""
-    n, m = machine.n_state, machine.control_space.n_values
-    return trace(
-        machine,
-        np.array([f.time for f in frames]),
-        np.array([f.dt for f in frames]),
-        Control(
-            np.array([f.values for f in frames]).reshape(-1, m), np.array([f.choice for f in frames], dtype=np.int64)
-        ),
-        np.array([f.before for f in frames]).reshape(-1, n),
-        np.array([f.after for f in frames]).reshape(-1, n),
-    )
-
-
-# ---- parts of a picture ---------------------------------------------------------------------------------------
-
-
-def draw_contacts(axes: Axes, machine: Machine, steps: Trace) -> None:
-    """Tint the background with the colour of the choice."""
-    looks = choice_looks(machine)
-    if len(looks) == 1:
-        return
-    for k, look in enumerate(looks):
-        spans = [(s, d) for s, d, c in zip(steps.start, steps.durations, steps.choice, strict=True) if c == k]
-        if spans:
-            across = axes.get_xaxis_transform()
-            axes.broken_barh(spans, (0.0, 1.0), transform=across, facecolor=look.colour, alpha=0.13, linewidth=0)
-
-
-def draw_control(axes: Axes, machine: Machine, steps: Trace, j: int) -> None:
-    """Staircase of control ``j`` against time, in the colour of the choice; the axis spans the control's range."""
-    from matplotlib.collections import LineCollection
-
-    looks, u = choice_looks(machine), steps.values[:, j]
-    levels = np.stack([np.stack([steps.start, u], axis=1), np.stack([steps.end, u], axis=1)], axis=1)
-    jumps = np.stack([levels[:-1, 1], levels[1:, 0]], axis=1)
-    axes.add_collection(LineCollection(list(jumps), colors=GREY, linewidths=0.6))
-    axes.add_collection(LineCollection(list(levels), colors=[looks[c].colour for c in steps.choice], linewidths=2.0))
-    control = machine.control_space.ranges[j]
-    margin = 0.08 * (control.high - control.low)
-    axes.set_ylim(control.low - margin, control.high + margin)
-    axes.set_ylabel(control_label(machine, j))
-
-
-def draw_diagram(axes: Axes, machine: Machine, steps: Trace, i: int, fade: bool = False) -> None:
-    """Dynamical variable ``i`` against ``abscissa``: holds in the colour of the choice, switches dotted.
-
-    With ``fade`` older steps are paler.
-    """
-    from matplotlib.collections import LineCollection
-    from matplotlib.colors import to_rgba
-
-    looks, x, x_before = choice_looks(machine), abscissa(machine, steps.values), abscissa(machine, steps.previous)
-    y = steps.inside[:, :, i]
-    holds = np.stack([np.broadcast_to(x[:, None], y.shape), y], axis=2)
-    switches = np.stack([np.stack([x_before, y[:, 0]], axis=1), np.stack([x, y[:, 0]], axis=1)], axis=1)
-    alphas = np.linspace(0.15, 1.0, len(x)) if fade else np.ones(len(x))
-    colours = [to_rgba(looks[c].colour, a) for c, a in zip(steps.choice, alphas, strict=True)]
-    greys = [to_rgba(INK, 0.7 * a) for a in alphas]
-    axes.add_collection(LineCollection(list(switches), colors=greys, linewidths=0.9, linestyles=":"))
-    axes.add_collection(LineCollection(list(holds), colors=colours, linewidths=2.0, capstyle="round"))
-
-
-def draw_equilibria(axes: Axes, machine: Machine, i: int) -> None:
-    """Where a hold for ever would end, for each choice that has such a state; only with one continuous control."""
-    if not isinstance(machine, AffineMachine) or machine.control_space.n_values != 1:
-        return
-    control = machine.control_space.ranges[0]
-    values = np.linspace(control.low, control.high, 200)[:, None]
-    for k, look in enumerate(choice_looks(machine)):
-        step = machine.affine(Control(values, np.full(len(values), k)), 1.0)
-        away = np.eye(machine.n_dynamic) - step.matrix
-        # no contact, no equilibrium: the map is then the identity
-        if np.abs(np.linalg.det(away)).min() < 1e-12:
-            continue
-        fixed = np.linalg.solve(away, step.offset[:, :, None])[:, i, 0]
-        name = f"equilibrium, {look.label}" if look.label else "steady state"
-        axes.plot(abscissa(machine, values), fixed, color=look.colour, linewidth=0.8, linestyle=EQUILIBRIUM_DASHES, label=name)
-
-
-def abscissa(machine: Machine, values: FloatArray) -> FloatArray:
-    """Horizontal axis of the diagram, (K,) from the controls (K, m).
-
-    With one dynamical variable x it is dE/dx, so that the enclosed area is the work; else the first control.
-    """
-    if isinstance(machine, AffineMachine) and machine.n_dynamic == 1:
-        return machine.energy_row(values)[0][:, 0]
-    return values[:, 0]
-
-
-def abscissa_label(machine: Machine, units: Units) -> str:
-    """Axis label of ``abscissa``."""
-    if isinstance(machine, AffineMachine) and machine.n_dynamic == 1:
-        name = math(machine.dynamic_names[0]).strip("$")
-        return rf"gap $\epsilon=\partial E/\partial {name}$ ({math(units.energy)})"
-    return control_label(machine, 0)
-
-
-def spanned(*arrays: FloatArray, margin: float = 0.08) -> tuple[float, float]:
-    """Limits of an axis that shows all finite numbers with a margin."""
-    flat = np.concatenate([np.ravel(a) for a in arrays]) if arrays else np.empty(0)
-    flat = flat[np.isfinite(flat)]
-    if not flat.size:
-        return 0.0, 1.0
-    low, high = float(flat.min()), float(flat.max())
-    pad = margin * (high - low) or 0.05 * abs(high) or 1.0
-    return low - pad, high + pad
-
-
-# ---- the environment's picture --------------------------------------------------------------------------------
 
 
 @styled
@@ -230,11 +69,11 @@ def draw_history(machine: Machine, frames: Sequence[Frame]) -> Figure:
     rows = len(controls) + len(variables) + 1
     # margins are fixed: with an automatic layout the panels would jump from picture to picture
     height = max(4.2, 1.05 * rows + 1.2)
-    figure = new_figure(8.4, height, dpi=100, layout="none")
+    figure = new_figure(8.4, height, dpi=100, automatic=False)
     top, bottom = 1.0 - 0.55 / height, 0.55 / height
-    margins = {"left": 0.09, "right": 0.55, "top": top, "bottom": bottom, "hspace": 0.16}
+    margins = {"left": 0.105, "right": 0.56, "top": top, "bottom": bottom, "hspace": 0.16}
     left = add_axes(figure, rows, sharex=True, gridspec_kw=margins)[:, 0]
-    margins = {"left": 0.655, "right": 0.975, "top": top, "bottom": bottom}
+    margins = {"left": 0.665, "right": 0.98, "top": top, "bottom": bottom}
     diagram = add_axes(figure, gridspec_kw=margins)[0, 0]
 
     for axes in left:
@@ -253,16 +92,13 @@ def draw_history(machine: Machine, frames: Sequence[Frame]) -> Figure:
     left[-1].set_xlim(start, start + max(len(frames), WINDOW // 2) * dt)
 
     _draw_plane(diagram, machine, steps, units)
+    diagram.set_anchor("N")
+    diagram.set_box_aspect(min(1.3, (height - 1.1) / 2.65))
     work = -sum(f.work for f in frames)
-    shown = f"work extracted in {len(frames)} steps: {_signed(work)} {math(units.energy)}" if frames else "no step yet"
-    figure.text(0.09, 1.0 - 0.3 / height, f"{machine.title}; {shown}", fontsize=8.5)
-    _add_legend(figure, machine, 1.0 - 0.08 / height)
+    shown = f"work extracted in {len(frames)} steps: {amount(work, units.energy)}" if frames else "no step yet"
+    figure.text(0.105, 1.0 - 0.3 / height, f"{machine.title}; {shown}", fontsize=8.5)
+    _add_legend(figure, machine, bool(diagram.lines), 1.0 - 0.08 / height)
     return figure
-
-
-def _signed(value: float) -> str:
-    """Three digits with a true minus sign."""
-    return f"{value:.3g}".replace("-", "−")
 
 
 def _draw_variable(axes: Axes, machine: Machine, steps: Trace, i: int) -> None:
@@ -290,30 +126,32 @@ def _draw_heat(axes: Axes, machine: Machine, frames: Sequence[Frame], units: Uni
 
 
 def _draw_plane(axes: Axes, machine: Machine, steps: Trace, units: Units) -> None:
-    """The thermodynamic diagram; without a continuous control, two dynamical variables or nothing."""
-    i = 0
-    if machine.control_space.n_values:
-        draw_diagram(axes, machine, steps, i, fade=True)
-        axes.set_xlabel(abscissa_label(machine, units))
-        axes.set_ylabel(state_label(machine, i))
-        axes.set_ylim(spanned(steps.inside[:, :, i]))
-        axes.set_xlim(spanned(abscissa(machine, np.stack([machine.control_space.low, machine.control_space.high]))))
-        draw_equilibria(axes, machine, i)
+    """The thermodynamic diagram; without a continuous control, the plane of two dynamical variables, or nothing."""
+    space = machine.control_space
+    if space.n_values:
+        _, y = draw_diagram(axes, machine, steps, fade=True)
+        draw_equilibria(axes, machine)
+        axes.set_xlim(spanned(abscissa(machine, np.stack([space.low, space.high]))))
+        axes.set_ylim(spanned(y))
+        across, up = diagram_labels(machine, units)
     elif machine.n_dynamic > 1:
         axes.plot(*steps.inside[:, :, :2].reshape(-1, 2).T, color=INK)
-        axes.set_xlabel(state_label(machine, 0))
-        axes.set_ylabel(state_label(machine, 1))
+        across, up = state_label(machine, 0), state_label(machine, 1)
     else:
         axes.set_axis_off()
+        return
+    axes.set_xlabel(across)
+    axes.set_ylabel(up)
 
 
-def _add_legend(figure: Figure, machine: Machine, y: float) -> None:
+def _add_legend(figure: Figure, machine: Machine, equilibria: bool, y: float) -> None:
     from matplotlib.lines import Line2D
 
     looks = {look.label: look for look in (*choice_looks(machine), *bath_looks(machine)) if look.label}
     handles = [Line2D([], [], color=look.colour, linewidth=2, label=look.label) for look in looks.values()]
     if machine.control_space.n_values:
         handles.append(Line2D([], [], color=INK, linestyle=":", label="switch"))
+    if machine.control_space.n_values and equilibria:
         handles.append(Line2D([], [], color=GREY, linewidth=0.8, linestyle=EQUILIBRIUM_DASHES, label="equilibrium"))
     figure.legend(handles=handles, loc="upper right", bbox_to_anchor=(0.985, y), ncols=3, borderpad=0)
 
@@ -340,8 +178,13 @@ class Window:
         from matplotlib import pyplot
 
         self._pyplot, self._image = pyplot, None
-        self._figure: Figure | None = pyplot.figure(num=title, clear=True)
-        if getattr(self._figure.canvas, "required_interactive_framework", None) is None:
+        self._figure: Figure | None = None
+        try:
+            self._figure = pyplot.figure(num=title, clear=True)
+            interactive = getattr(self._figure.canvas, "required_interactive_framework", None) is not None
+        except ImportError:  # a GUI backend was asked for, and cannot be had
+            interactive = False
+        if not interactive:
             self.close()
             if not Window._told:
                 Window._told = True

@@ -11,7 +11,7 @@ Units: hbar = k_B = 1 leaves the unit of energy and of time to the parameters. T
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
@@ -24,14 +24,22 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HOT, COLD, GREY, INK = "#d1495b", "#2f6690", "#8d99ae", "#1d2129"
+ALWAYS = "#5f6b7a"
+"""The line of a machine without a choice."""
 OTHER = ("#e0a030", "#2a9d8f", "#7b4fa3")
 """Baths of intermediate temperature, and choices that are no baths."""
+
+AGENT = "#7b4fa3"
+"""What was learned."""
 
 SERIES = ((INK, "-"), ("#d98a00", (0, (5, 1.5))), ("#009e73", (0, (1.2, 1.2))), ("#a05195", (0, (5, 1.2, 1, 1.2))))
 """Colour and dashes of curves that are compared."""
 
 COLUMN, PAGE = 3.5, 7.1
 """Widths of a figure over one and over two columns of a journal (inch)."""
+
+LONG_NAME = 24
+"""Characters; a longer name has its own line."""
 
 RC: dict[str, Any] = {
     "font.size": 8.0,
@@ -48,12 +56,14 @@ RC: dict[str, Any] = {
 }
 TICKS: dict[str, Any] = {"labelsize": 7.0, "width": 0.6, "length": 3.0}
 
-GREEK = frozenset(
-    "alpha beta gamma delta epsilon eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega "
-    "Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split()
-)
-WORD = re.compile(r"([A-Za-z]+)(?:_?(\d+)|_([A-Za-z0-9]+))?")
-"""A symbol with its index: E0, beta_h, k_B."""
+GREEK = {
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "eta": "η", "theta": "θ", "kappa": "κ",
+    "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ", "phi": "φ",
+    "chi": "χ", "psi": "ψ", "omega": "ω", "Gamma": "Γ", "Delta": "Δ", "Theta": "Θ", "Lambda": "Λ", "Xi": "Ξ",
+    "Pi": "Π", "Sigma": "Σ", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω", "hbar": "ħ",
+}  # fmt: skip
+WORD = re.compile(r"([A-Za-z]+)(?:(\d\w*)|_(\w+))?")
+"""A symbol with its index: E0, beta_h, k_B, x0_1."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -82,7 +92,7 @@ def choice_looks(machine: Machine) -> list[Look]:
     """One look per choice; a machine without a choice has one without a label."""
     space, baths = machine.control_space, dict(zip(machine.bath_names, bath_looks(machine), strict=True))
     if not space.choices:
-        return [Look("", INK)]
+        return [Look("", ALWAYS)]
     looks: list[Look] = []
     for k, name in enumerate(space.choices):
         if name in baths:
@@ -99,48 +109,69 @@ def choice_looks(machine: Machine) -> list[Look]:
 
 @dataclass(frozen=True)
 class Units:
-    """Units of a machine in plain text; the defaults say only what is measured."""
+    """Units of a machine in plain text; the default says only that hbar = k_B = 1."""
 
-    time: str = "time unit"
-    energy: str = "energy unit"
-    power: str = "energy unit / time unit"
-    rate: str = "1 / time unit"
+    time: str = "natural units"
+    energy: str = "natural units"
+    power: str = "natural units"
+    rate: str = "natural units"
 
 
 def units_of(machine: Machine) -> Units:
     """The units of a machine, from its parameters that equal 1."""
-    one = {p["unit"]: p["name"] for p in reversed(machine.describe()["parameters"]) if p["value"] == 1}
+    numbers = [p for p in machine.describe()["parameters"] if isinstance(p["value"], (int, float))]
+    one = {p["unit"]: p["name"] for p in reversed(numbers) if p["value"] == 1}
     if "1/energy" in one:
         name = one["1/energy"]
         energy = f"k_B T{name.removeprefix('beta')}" if name.startswith("beta") else f"1/{name}"
     else:
         energy = one.get("energy", "")
-    rate = one.get("rate") or one.get("1/time") or (f"{energy}/hbar" if energy else "")
+    rate = one.get("rate") or one.get("1/time") or ""
+    if not energy:
+        return Units(time=f"1/{rate}", rate=rate) if rate else Units()
     if not rate:
-        return Units()
-    inverse = f"hbar/({energy})" if rate.endswith("/hbar") else f"1/{rate}"
-    return Units(inverse, energy, f"{rate} {energy}", rate) if energy else Units(time=inverse, rate=rate)
+        return Units(f"hbar/({energy})", energy, f"({energy})²/hbar", f"{energy}/hbar")
+    return Units(f"1/{rate}", energy, f"{rate} {energy}", rate)
 
 
-def math(text: str) -> str:
-    """Plain notation as mathtext: ``"gamma_h k_B T_h"`` becomes Greek, italics and indices."""
+def math(text: str, upright: bool = False) -> str:
+    """Plain notation as mathtext: ``"gamma_h k_B T_h"`` becomes Greek, italics and indices.
+
+    With ``upright`` a letter without an index is a unit such as K, and not a symbol.
+    """
 
     def symbol(match: re.Match[str]) -> str:
         word, index = match[1], match[2] or match[3]
-        base = f"\\{word}" if word in GREEK or word == "hbar" else word if len(word) == 1 else rf"\mathrm{{{word}}}"
-        return base + (rf"_\mathrm{{{index}}}" if index else "")
+        if word in GREEK:
+            base = f"\\{word}"
+        else:
+            base = word if len(word) == 1 and (index or not upright) else rf"\mathrm{{{word}}}"
+        return base + (rf"_\mathrm{{{index.replace('_', ',')}}}" if index else "")
 
     return "$" + WORD.sub(symbol, text).replace(" ", r"\ ") + "$" if text else ""
 
 
+def unit_math(text: str) -> str:
+    """A unit as mathtext; "1" is written out."""
+    return {"1": "dimensionless", "%": "%"}.get(text) or math(text, upright=True)
+
+
+def amount(value: float, unit: str, digits: int = 3) -> str:
+    """A number with its unit for a figure, with a true minus sign; bare in natural units."""
+    number = f"{value + 0.0:.{digits}g}".replace("-", "−")
+    if unit.startswith("1/"):
+        return f"{number}/{unit_math(unit.removeprefix('1/'))}"
+    return number if unit in ("1", "", Units.power) else f"{number} {unit_math(unit)}"
+
+
 def label(quantity: str, symbol: str = "", unit: str = "") -> str:
-    """Axis label ``quantity symbol (unit)``; the unit "1" is written out, "" is left out."""
-    shown = {"1": "dimensionless", "%": "%"}.get(unit) or math(unit)
+    """Axis label ``quantity symbol (unit)``; an empty part is left out."""
+    shown = unit_math(unit)
     return " ".join(part for part in (quantity, math(symbol), f"({shown})" if shown else "") if part)
 
 
 def state_label(machine: Machine, i: int) -> str:
-    """Axis label of dynamical variable ``i``."""
+    """Axis label of dynamical variable ``i``; a machine may name it: ``quantities = {"p": ("population", "1")}``."""
     name = machine.dynamic_names[i]
     quantity, unit = getattr(machine, "quantities", {}).get(name, ("state variable", ""))
     return label(quantity, name, unit)
@@ -168,11 +199,16 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
     return with_style
 
 
-def new_figure(width: float, height: float, **settings: Any) -> Figure:
-    """A figure of a size in inch, outside pyplot; the layout keeps labels apart."""
+def new_figure(width: float, height: float, dpi: float | None = None, automatic: bool = True) -> Figure:
+    """A figure of a size in inch, outside pyplot; the automatic layout keeps labels apart."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), **({"layout": "constrained"} | settings))
+    return Figure(figsize=(width, height), dpi=dpi, layout="constrained" if automatic else None)
+
+
+def legend_columns(names: Iterable[str]) -> int:
+    """Columns of a legend that still fit a figure of width ``COLUMN``."""
+    return 2 if max(map(len, names), default=0) <= LONG_NAME else 1
 
 
 def add_axes(figure: Figure, rows: int = 1, columns: int = 1, **settings: Any) -> np.ndarray:

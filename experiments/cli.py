@@ -1,78 +1,110 @@
-"""The ``szilard`` command. Every subcommand is a dataclass: its fields are the flags, ``run`` does the work.
-
-Heavy libraries are imported inside ``run``, so that ``szilard list`` and ``--help`` start at once.
-"""
+"""The ``szilard`` command: reads the command line, runs a subcommand, prints its result or its error."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, Union
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Union
 
 import tyro
 from rich.console import Console
-from tyro.conf import Positional, UseAppendAction, arg, subcommand
+from tyro.conf import subcommand
 
+from ..physics.cycles.cycle import NoLimitCycleError
+from ..physics.laws import ThermodynamicsViolation
+from ..physics.validation import ParameterError
+from . import commands
 from .tables import Result, to_json
 
-RUNS = Path("runs")
-System = Positional[Annotated[str, arg(metavar="ENV", help="Id of the system, see `szilard list`.")]]
-Run = Positional[Annotated[Path, arg(metavar="RUN", help="Run folder of `szilard train`.")]]
-Runs = Positional[Annotated[tuple[Path, ...], arg(metavar="RUN", help="Run folders of `szilard train`.")]]
-Settings = Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="KEY=VALUE")]
+COMMANDS: dict[str, type[commands.Command]] = {
+    "list": commands.List,
+    "info": commands.Info,
+    "validate": commands.Validate,
+    "doctor": commands.Doctor,
+    "train": commands.Train,
+    "resume": commands.Resume,
+    "evaluate": commands.Evaluate,
+    "compare": commands.Compare,
+    "optimum": commands.Optimum,
+    "render": commands.Render,
+    "tensorboard": commands.Tensorboard,
+    "demo": commands.Demo,
+}
+"""The subcommands by name, in the order of the help."""
+
+EXPECTED = (ParameterError, NoLimitCycleError, ThermodynamicsViolation, OSError)
+"""Errors that explain themselves: one line instead of a traceback."""
 
 
-@dataclass(kw_only=True)
-class Command:
-    """What all subcommands share."""
+def main(args: Sequence[str] | None = None) -> int:
+    """Entry point of ``szilard``.
 
-    json: bool = False
-    """Print one JSON document on stdout, everything else on stderr."""
-    debug: bool = False
-    """Show the traceback of an error."""
+    Args:
+        args: command line without the program; default: ``sys.argv``.
 
-    def run(self) -> Result:
-        """Do it."""
-        raise NotImplementedError
-
-
-@dataclass(kw_only=True)
-class SystemCommand(Command):
-    """A command about one system with one set of parameters."""
-
-    env: System
-    preset: str | None = None
-    """Named parameter set of the system; default: its first."""
-    set: Settings = ()
-    """A parameter of the machine or environment, for example --set beta_c=1.3 --set dt=0.1."""
-
-
-@dataclass(kw_only=True)
-class List(Command):
-    """The systems of the catalogue."""
-
-    markdown: bool = False
-    """Print the catalogue block of the README."""
-
-    def run(self) -> Result:
-        from .info import catalogue_markdown, listing
-
-        if self.markdown:
-            text = catalogue_markdown()
-            return Result({"markdown": text}, text=text)
-        return listing()
+    Returns:
+        Exit code: 0 good, 1 a check failed, 2 bad input, 130 interrupted.
+    """
+    given = list(sys.argv[1:] if args is None else args) or ["--help"]
+    choices = tuple(Annotated[c, subcommand(name)] for name, c in COMMANDS.items())
+    try:
+        command: commands.Command = tyro.cli(
+            Union[choices],  # type: ignore[arg-type]  # noqa: UP007 (built at run time)
+            prog="szilard",
+            description="Reinforcement learning for thermal machines, with the laws of thermodynamics enforced.",
+            args=given,
+            config=(tyro.conf.FlagCreatePairsOff,),
+        )
+    except SystemExit as done:  # help, or a bad flag that tyro has explained
+        return done.code if isinstance(done.code, int) else 2
+    return execute(command)
 
 
-@dataclass(kw_only=True)
-class Info(SystemCommand):
-    """One system: source, equations, parameters, spaces, presets, reference cycles."""
+def execute(command: commands.Command) -> int:
+    """Run a command, print its result or its error; returns the exit code."""
+    try:
+        with _quiet_stdout() if command.json else contextlib.nullcontext():
+            result = command.run()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except EXPECTED as error:
+        if command.debug:
+            traceback.print_exc()
+        message = " ".join(str(error).split()) or type(error).__name__
+        print(f"szilard: {message}", file=sys.stderr)
+        if command.json:
+            print(to_json({"error": {"type": type(error).__name__, "message": message}}))
+        return 2
+    try:
+        _show(result, command.json)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough, as in `szilard list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return result.exit_code
 
-    def run(self) -> Result:
-        from .info import details
-        from .settings import parse
 
-        return details(self.env, self.preset, parse(self.set))
+def _show(result: Result, as_json: bool) -> None:
+    if as_json:
+        print(to_json(result.data))
+    elif result.text:
+        print(result.text)
+    else:
+        # a pipe or a file has no width of its own
+        console = Console() if sys.stdout.isatty() else Console(width=120)
+        for part in result.view:
+            console.print(part, highlight=False, soft_wrap=isinstance(part, str))
+
+
+@contextlib.contextmanager
+def _quiet_stdout() -> Iterator[None]:
+    """Whatever libraries print goes to stderr: stdout belongs to the JSON document."""
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
+
+
+if __name__ == "__main__":
+    sys.exit(main())

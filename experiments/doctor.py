@@ -107,14 +107,14 @@ def _threads() -> Iterator[Check]:
     yield Check(
         "OMP_NUM_THREADS",
         omp,
-        advice="" if omp == "1" else "export OMP_NUM_THREADS=1: the matrices are small, more threads slow them down",
+        advice="" if omp == "1" else "export OMP_NUM_THREADS=1: the matrices are small, threads slow them down",
     )
     import torch
 
     threads = torch.get_num_threads()
     advice = "" if threads == 1 else "training uses one thread; run several seeds as separate processes"
     yield Check("torch threads", str(threads), advice=advice)
-    yield Check("CUDA", "available" if torch.cuda.is_available() else "not available", advice="not needed")
+    yield Check("CUDA", "available" if torch.cuda.is_available() else "not available (not needed)")
 
 
 def _writable(run_dir: Path) -> Check:
@@ -152,7 +152,7 @@ def _laws(num_envs: int = 32, steps: int = 64) -> Iterator[Check]:
         venv.action_space.seed(0)
         venv.reset(seed=0)
         residual, smallest = 0.0, np.inf
-        name = f"laws of {entry.id}"
+        name = f"laws, {entry.id.rsplit('/', 1)[-1]}"
         try:
             for _ in range(steps):
                 info = venv.step(venv.action_space.sample())[4]
@@ -161,7 +161,7 @@ def _laws(num_envs: int = 32, steps: int = 64) -> Iterator[Check]:
         except ThermodynamicsViolation as error:
             yield Check(name, str(error), "hold", False, "a bug in the machine: please report it")
         else:
-            yield Check(name, f"first-law residual {residual:.0e}, entropy production >= {smallest:.0e}", "hold")
+            yield Check(name, f"residual {residual:.0e}, entropy production >= {smallest:.0e}", "hold")
     free_energy = EnergyFlows(np.zeros(1), np.full(1, -0.1), np.zeros((1, 2)), np.zeros(1))
     try:
         audit(free_energy, np.array([1.0, 2.0]), 1.0)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
@@ -26,11 +27,13 @@ class Result:
         data: plain data, printed by ``--json``.
         view: what is printed otherwise; strings may contain rich markup.
         exit_code: of the process.
+        text: printed as it is, in place of ``view``.
     """
 
     data: dict[str, Any]
     view: list[RenderableType] = field(default_factory=list)
     exit_code: int = 0
+    text: str = ""
 
 
 def plain(value: Any) -> Any:
@@ -62,12 +65,22 @@ def number(value: Any, digits: int = 4) -> str:
     return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
 
 
-def table(title: str, header: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = "") -> Table:
-    """A table; a column whose cells are all numbers is aligned to the right, text is taken literally."""
-    out = Table(title=title, caption=caption or None, title_justify="left", caption_justify="left")
+def table(
+    title: str, header: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = "", right: Sequence[str] = ()
+) -> Table:
+    """A table whose first column is never broken; text is taken literally, not as markup.
+
+    Args:
+        title: above the table.
+        header: names of the columns.
+        rows: cells; a number is formatted.
+        caption: below the table.
+        right: columns to align right, besides those of numbers.
+    """
+    out = Table(title=title, caption=caption or None, title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
     for j, name in enumerate(header):
-        numeric = all(_is_number(row[j]) for row in rows)
-        out.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        numeric = name in right or all(not isinstance(row[j], str) for row in rows)
+        out.add_column(name, justify="right" if numeric else "left", no_wrap=j == 0)
     for row in rows:
         out.add_row(*(escape(cell) if isinstance(cell, str) else number(cell) for cell in row))
     return out
@@ -82,9 +95,3 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table in GitHub's Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
-def _is_number(cell: Any) -> bool:
-    if isinstance(cell, str):
-        return cell in ("", "–") or cell[0] in "+-.0123456789"
-    return True

@@ -82,7 +82,7 @@ class Cycle:
         bad = ~(np.isfinite(arrays["durations"]) & (arrays["durations"] > 0))
         if bad.any():
             k = int(np.argmax(bad))
-            raise ParameterError(f"durations[{k}] = {arrays['durations'][k]!r}: must be > 0 and finite")
+            raise ParameterError(f"durations[{k}] = {float(arrays['durations'][k])!r}: must be > 0 and finite")
         self.machine.control_space.check(Control(arrays["values"], arrays["choice"]))
         for name, array in arrays.items():
             array.setflags(write=False)
@@ -122,7 +122,7 @@ class Cycle:
         off = (np.abs(self.durations / dt - counts) > GRID_TOLERANCE * np.maximum(counts, 1)) | (counts < 1)
         if off.any():
             k = int(np.argmax(off))
-            raise ParameterError(f"durations[{k}] = {self.durations[k]!r}: must be a multiple of dt = {dt:g}")
+            raise ParameterError(f"durations[{k}] = {float(self.durations[k])!r}: must be a multiple of dt = {dt:g}")
         index = np.repeat(np.arange(len(self)), counts)
         return Cycle(self.machine, self.values[index], self.choice[index], np.full(len(index), float(dt)), self.label)
 

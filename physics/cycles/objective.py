@@ -51,3 +51,13 @@ class Objective:
         """Rows rho (K, n_x) and offsets rho0 (K,): the step contributes rho x + rho0 = sum_b w_b Q_b."""
         weights = self.heat_weights(machine)
         return np.einsum("b,kbi->ki", weights, step.heat_matrix), step.heat_offset @ weights
+
+
+@dataclass(frozen=True)
+class CoolingPower(Objective):
+    """Heat current from the coldest bath in units of P0: the objective of a refrigerator; ``weight`` is not used."""
+
+    def heat_weights(self, machine: AffineMachine) -> FloatArray:
+        weights = np.zeros(len(machine.betas))
+        weights[np.argmax(machine.betas)] = 1.0 / machine.power_unit
+        return weights

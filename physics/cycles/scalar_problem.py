@@ -21,8 +21,8 @@ from ..validation import ParameterError, check_positive
 from .objective import Objective
 
 MAX_DEGREE = 1024
-ROUND_OFF = 1e-14
-"""Relative size of the coefficients that evaluating the machine in float64 leaves."""
+TAIL, ROUND_OFF = 1e-13, 1e-14
+"""Relative size of the last coefficients at which an interpolant is accepted; and of those that are noise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,7 @@ class Choice:
     def __call__(self, u: FloatArray, derivative: int = 0) -> FloatArray:
         """The derivative of (c, d, M, v) at ``u`` (K,), shape (4, K)."""
         t = (2.0 * u - (self.low + self.high)) / (self.high - self.low)
-        return np.asarray(chebyshev.chebval(t, self.coefficients[derivative]))
+        return np.asarray(chebyshev.chebval(t, self.coefficients[derivative]), dtype=np.float64)
 
     def bound(self, derivative: int) -> FloatArray:
         """Upper bound of the modulus of the derivative of (c, d, M, v) over the range, shape (4,)."""
@@ -87,8 +87,8 @@ def scalar_problem(machine: AffineMachine, dt: float, objective: Objective) -> S
             f"machine: has {machine.n_dynamic} dynamical variables and {space.n_values} continuous controls, "
             "dynamic programming needs one of each"
         )
-    every = [_interpolate(machine, dt, objective, a) for a in range(space.n_choices)]
-    acting = tuple(choice for choice in every if not _does_nothing(choice))
+    acting_indices = [a for a in range(space.n_choices) if not _does_nothing(machine, dt, a)]
+    acting = tuple(_interpolate(machine, dt, objective, a) for a in acting_indices)
     u = np.linspace(space.low[0], space.high[0], 4097)
     fixed = []
     for choice in acting:
@@ -101,14 +101,15 @@ def scalar_problem(machine: AffineMachine, dt: float, objective: Objective) -> S
     low, high = low - margin, high + margin
     half_step = 0.5 * (u[1] - u[0])
     for choice in acting:
-        _, _, matrix, offset = choice(u)
-        slope = choice.bound(1)
+        (_, _, m, v), (_, _, m1, v1) = choice(u), choice(u, 1)
+        curvature = choice.bound(2)
         for x in (low, high):
-            after = matrix * x + offset
-            reach = half_step * (slope[2] * abs(x) + slope[3])
-            if not (after.min() - reach >= low and after.max() + reach <= high):
+            after = m * x + v
+            # between the samples: slope at the sample, and a bound of the second derivative everywhere
+            reach = half_step * (np.abs(m1 * x + v1) + 0.5 * half_step * (curvature[2] * abs(x) + curvature[3]))
+            if not ((after - reach).min() >= low and (after + reach).max() <= high):
                 raise ParameterError(f"choice {choice.index}: the interval [{low:g}, {high:g}] of x is not invariant")
-    return ScalarProblem(dt, acting, len(acting) < len(every), low, high)
+    return ScalarProblem(dt, acting, len(acting) < space.n_choices, low, high)
 
 
 def _interpolate(machine: AffineMachine, dt: float, objective: Objective, a: int) -> Choice:
@@ -123,7 +124,7 @@ def _interpolate(machine: AffineMachine, dt: float, objective: Objective, a: int
         coefficients = chebyshev.chebfit(t, samples, degree)
         size = np.maximum(np.abs(coefficients).max(axis=0), 1e-300)
         tail = np.abs(coefficients[-4:]).max(axis=0)
-        if (tail <= ROUND_OFF * size).all():
+        if (tail <= TAIL * size).all():
             break
         degree *= 2
         if degree > MAX_DEGREE:
@@ -131,13 +132,14 @@ def _interpolate(machine: AffineMachine, dt: float, objective: Objective, a: int
     # coefficients at the level of round-off would only blur the derivatives
     coefficients[np.abs(coefficients) <= ROUND_OFF * size] = 0.0
     scale = 2.0 / (bounds.high - bounds.low)
-    derivatives = [coefficients]
-    for _ in range(3):
-        derivatives.append(chebyshev.chebder(derivatives[-1], scl=scale))
-    c0, c1, c2, c3 = derivatives
-    return Choice(a, bounds.low, bounds.high, (c0, c1, c2, c3), 2.0 * (degree + 1) * ROUND_OFF * size)
+    c1, c2, c3 = (np.asarray(chebyshev.chebder(coefficients, k, scl=scale), dtype=np.float64) for k in (1, 2, 3))
+    error = 8.0 * tail + (degree + 1) * ROUND_OFF * size
+    return Choice(a, bounds.low, bounds.high, (np.asarray(coefficients, dtype=np.float64), c1, c2, c3), error)
 
 
-def _does_nothing(choice: Choice) -> bool:
-    values = choice(np.linspace(choice.low, choice.high, 17))
-    return bool(np.abs(values - np.array([0.0, 0.0, 1.0, 0.0])[:, None]).max() == 0.0)
+def _does_nothing(machine: AffineMachine, dt: float, a: int) -> bool:
+    """Whether choice ``a`` leaves x alone and exchanges no heat, whatever the control."""
+    bounds = machine.control_space.ranges[0]
+    u = np.linspace(bounds.low, bounds.high, 17)
+    matrix, offset, heat_matrix, heat_offset = machine.affine(Control(u[:, None], np.full(len(u), a)), dt)
+    return bool((matrix == 1.0).all()) and not (offset.any() or heat_matrix.any() or heat_offset.any())

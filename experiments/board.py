@@ -1,0 +1,112 @@
+"""TensorBoard: what a run shows besides the values of SB3.
+
+power/limit_cycle, power/exploring, power/<reference>    in one chart (tab "Custom Scalars")
+evaluation/percent_of_optimum, efficiency, heat_<bath>, work, entropy_production, law_residual, ...
+evaluation/cycle                                         the learned cycle, a picture per evaluation
+hyper-parameters with the final figures of merit         (tab "HParams")
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from stable_baselines3.common.logger import HParam, Logger, TensorBoardOutputFormat
+from torch.utils.tensorboard.writer import SummaryWriter
+
+from ..agents.evaluation import Evaluation
+from .build import Built
+
+METRICS = ("evaluation/percent_of_optimum", "power/limit_cycle", "evaluation/efficiency")
+"""Shown beside the hyper-parameters."""
+
+
+class _Format(TensorBoardOutputFormat):
+    """SB3's, with ``purge_step``, which SB3 cannot pass on."""
+
+    def __init__(self, folder: Path, purge_step: int) -> None:
+        self.writer = SummaryWriter(str(folder), purge_step=purge_step)
+        self._is_closed = False
+
+
+class Board:
+    """The TensorBoard log of one session of a run.
+
+    Args:
+        folder: folder of the event files; every session adds one.
+        hide_from: a former session logged beyond its last checkpoint; hide that, from this step on.
+    """
+
+    def __init__(self, folder: Path, hide_from: int = 0) -> None:
+        self._format = _Format(folder, hide_from)
+        self.writer = self._format.writer
+
+    def logger(self) -> Logger:
+        """An SB3 logger that writes here."""
+        return Logger(None, [self._format])
+
+    def head(
+        self,
+        settings: Mapping[str, bool | int | float | str],
+        reference: Mapping[str, float],
+        bath_names: Sequence[str],
+    ) -> None:
+        """Layout of the custom charts, and the table of hyper-parameters; once per session.
+
+        Args:
+            settings: everything that was set, flat.
+            reference: names of the reference lines.
+            bath_names: names of the baths.
+        """
+        # the tags of a chart are regular expressions
+        exact = [f"^power/{name}$" for name in ("limit_cycle", "exploring", *reference)]
+        heats = [f"^evaluation/heat_{bath}$" for bath in bath_names]
+        layout = {
+            "szilard": {
+                "power against the references": ["Multiline", exact],
+                "% of the optimum": ["Multiline", ["^evaluation/percent_of_optimum$"]],
+                "efficiency": ["Multiline", ["^evaluation/efficiency$", "^evaluation/carnot_efficiency$"]],
+                "heat from the baths": ["Multiline", [*heats, "^evaluation/work$"]],
+            }
+        }
+        self.writer.add_custom_scalars(layout)
+        metrics: dict[str, float | int] = dict.fromkeys(METRICS, math.nan)
+        self._format.write({"hparams": HParam(settings, metrics)}, {"hparams": ()})
+
+    def evaluation(
+        self, built: Built, found: Evaluation, step: int, percent: float, reference: Mapping[str, float]
+    ) -> None:
+        """One evaluation, with the reference lines at the same step and a picture of the cycle."""
+        betas = built.machine.betas
+        values = {
+            "power/limit_cycle": found.power,
+            **{f"power/{name}": power for name, power in reference.items()},
+            "evaluation/percent_of_optimum": percent,
+            "evaluation/efficiency": found.efficiency,
+            "evaluation/efficiency_ratio": found.efficiency_ratio,
+            "evaluation/carnot_efficiency": 1.0 - float(betas.min() / betas.max()),
+            "evaluation/work": -found.power,
+            "evaluation/entropy_production": found.entropy_production_rate,
+            "evaluation/law_residual": found.law_residual,
+            "evaluation/period": found.period,
+            "evaluation/periodic": found.periodic,
+            **{
+                f"evaluation/heat_{bath}": float(rate)
+                for bath, rate in zip(built.machine.bath_names, found.heat_rates, strict=True)
+            },
+        }
+        for tag, value in values.items():
+            if math.isfinite(value):
+                self.writer.add_scalar(tag, value, step)
+        if found.limit_cycle is not None:
+            from ..envs.rendering import to_rgb
+            from .figures import cycle_figure
+
+            figure = cycle_figure({"learned": found.limit_cycle})
+            self.writer.add_image("evaluation/cycle", to_rgb(figure), step, dataformats="HWC")
+        self.writer.flush()
+
+    def close(self) -> None:
+        """Write what is pending."""
+        self._format.close()

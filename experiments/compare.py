@@ -1,0 +1,300 @@
+"""Learned agents, reference cycles and the certified optimum of one machine, measured by one code path.
+
+Every line of the comparison is an agent with ``predict``, run by ``agents.evaluation.evaluate``; a reference cycle is
+played like any other agent. Nothing can exceed 100 % of the certified upper bound: what does is a bug, and is
+reported as one.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+from rich.box import SIMPLE_HEAD
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from ..agents.evaluation import Agent, Evaluation, evaluate
+from ..agents.open_loop import CycleAgent, RandomAgent
+from ..envs.catalogue import Entry
+from ..physics.cycles import otto
+from ..physics.cycles.certificate import Certificate, certify
+from ..physics.machine import AffineMachine
+
+ROUND_OFF = 1e-9
+"""By how much (relative) an agent may exceed the upper bound before it counts as a bug."""
+
+
+class Column(NamedTuple):
+    """One figure of merit.
+
+    Attributes:
+        key: in the data.
+        heading: in the table.
+        digits: after the point; negative: significant digits of the largest value of the column.
+    """
+
+    key: str
+    heading: str
+    digits: int
+
+
+COLUMNS = (
+    Column("power", "power", -7),
+    Column("percent", "% of optimum", 2),
+    Column("efficiency", "efficiency", 4),
+    Column("efficiency_ratio", "efficiency / Carnot", 4),
+    Column("entropy_production_rate", "entropy production", -6),
+    Column("period", "period", -4),
+)
+UNITS = "power in energy x rate, entropy production in nats x rate, period in 1/rate (hbar = k_B = 1)"
+
+
+@dataclass(frozen=True, eq=False)
+class Contender:
+    """An agent that takes part.
+
+    Attributes:
+        label: its name in the table.
+        agent: anything with ``predict``.
+        encoding, levels: the actions it speaks, see ``evaluate``.
+        group: runs of one group differ by their seed only; empty for a reference.
+        seed: seed of the training.
+        run: run folder it comes from.
+    """
+
+    label: str
+    agent: Agent
+    encoding: str | None = None
+    levels: int = 15
+    group: str = ""
+    seed: int | None = None
+    run: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """A contender and what it is worth."""
+
+    contender: Contender
+    evaluation: Evaluation
+    percent: float
+    """Power as a percentage of the upper bound of the optimum."""
+
+    def values(self) -> dict[str, float]:
+        """The figures of merit by the keys of ``COLUMNS``; NaN where undefined."""
+        return {c.key: float(self.percent if c.key == "percent" else getattr(self.evaluation, c.key)) for c in COLUMNS}
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """All contenders of one machine, best first, and the certificate that they are measured against."""
+
+    env_id: str
+    machine: AffineMachine
+    dt: float
+    rows: tuple[Row, ...]
+    certificate: Certificate
+
+    @property
+    def impossible(self) -> list[str]:
+        """One warning for every contender above the upper bound."""
+        limit = self.certificate.power_bounds[1]
+        return [
+            f"BUG: {row.contender.label} has power {row.evaluation.power:.10g}, above the upper bound {limit:.10g} "
+            "that no agent can exceed. The evaluation, the machine or the certificate is wrong."
+            for row in self.rows
+            if row.evaluation.power > limit * (1 + ROUND_OFF)
+        ]
+
+    @property
+    def groups(self) -> dict[str, list[Row]]:
+        """Runs of the same algorithm with different seeds; groups of one are left out."""
+        found: dict[str, list[Row]] = {}
+        for row in self.rows:
+            if row.contender.group:
+                found.setdefault(row.contender.group, []).append(row)
+        return {name: rows for name, rows in found.items() if len(rows) > 1}
+
+    @property
+    def best_learned(self) -> Row | None:
+        """The best learned agent."""
+        return next((row for row in self.rows if row.contender.group), None)
+
+    def statistics(self) -> dict[str, dict[str, dict[str, float]]]:
+        """Median, smallest and largest figure of merit of every group."""
+        return {
+            name: {c.key: _spread([row.values()[c.key] for row in rows]) for c in COLUMNS}
+            for name, rows in self.groups.items()
+        }
+
+    def laws(self) -> dict[str, float]:
+        """Summary of the audit over all steps of the comparison."""
+        found = [row.evaluation for row in self.rows]
+        return {
+            "first_law_residual": max(e.law_residual for e in found),
+            "entropy_production": min(e.min_entropy_production for e in found),
+            "energy_scale": self.machine.energy_scale,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "environment": self.env_id,
+            "machine": self.machine.describe(),
+            "dt": self.dt,
+            "rows": [
+                {
+                    "label": row.contender.label,
+                    "kind": "agent" if row.contender.group else "reference",
+                    "algorithm": row.contender.group or None,
+                    "seed": row.contender.seed,
+                    "run": row.contender.run,
+                    **row.values(),
+                    "periodic": row.evaluation.periodic,
+                    "cycle": row.evaluation.limit_cycle.cycle.to_dict() if row.evaluation.limit_cycle else None,
+                }
+                for row in self.rows
+            ],
+            "statistics": self.statistics(),
+            "certificate": self.certificate.to_dict(),
+            "laws": self.laws(),
+            "impossible": self.impossible,
+        }
+
+    def csv(self) -> str:
+        """The rows as comma-separated values; an undefined value is an empty cell."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(["label", "algorithm", "seed", *(c.key for c in COLUMNS)])
+        for row in self.rows:
+            numbers = ["" if math.isnan(v) else repr(v) for v in row.values().values()]
+            who = row.contender
+            writer.writerow([who.label, who.group, "" if who.seed is None else who.seed, *numbers])
+        return out.getvalue()
+
+    def table(self) -> Table:
+        """The comparison for people."""
+        title = f"{self.machine.title} ({self.env_id}), dt = {self.dt:g}"
+        out = Table(
+            title=title, caption=UNITS, title_justify="left", caption_justify="left", box=SIMPLE_HEAD, pad_edge=False
+        )
+        lines: list[tuple[str, dict[str, float], str]] = []
+        for name, spread in self.statistics().items():
+            labels = {"median": f"{name}, median of {len(self.groups[name])}", "min": "  min", "max": "  max"}
+            for which, label in labels.items():
+                values = {key: numbers[which] for key, numbers in spread.items()}
+                lines.append((label, values, "bold" if which == "median" else ""))
+        n_groups = len(lines)
+        lines += [(r.contender.label, r.values(), "green" if r.contender.group else "") for r in self.rows]
+        out.add_column("agent", no_wrap=True)
+        columns = [_cells([values[c.key] for _, values, _ in lines], c.digits) for c in COLUMNS]
+        for column, cells in zip(COLUMNS, columns, strict=True):
+            # the heading may be broken between words, a number may not
+            width = max(map(len, [*cells, *column.heading.split()]))
+            out.add_column(column.heading, justify="right", min_width=width)
+        for k, (label, _, style) in enumerate(lines):
+            out.add_row(escape(label), *(cells[k] for cells in columns), style=style, end_section=k + 1 == n_groups)
+        return out
+
+    def view(self) -> list[RenderableType]:
+        """Table, certificate and warnings."""
+        return [
+            self.table(),
+            *map(escape, describe_certificate(self.certificate)),
+            *(f"[bold red]{w}[/bold red]" for w in self.impossible),
+        ]
+
+
+def describe_certificate(certificate: Certificate) -> list[str]:
+    """The certificate in words."""
+    lower, upper = certificate.power_bounds
+    width = "" if math.isnan(certificate.gap) else f", relative width {certificate.gap:.1e}"
+    cycle = certificate.cycle
+    controls = [", ".join(f"{v:.4f}" for v in step) for step in cycle.values]
+    names = cycle.word.split() or [""] * len(cycle)
+    steps = " | ".join(f"{a} {u}".strip() for a, u in zip(names, controls, strict=True))
+    return [
+        f"Certified optimum of the power, dt = {certificate.dt:g}: {lower:.8g} <= optimum <= {upper:.8g}{width}",
+        f"  lower bound: {certificate.lower_source}",
+        f"  upper bound: {certificate.upper_source}",
+        f"  best cycle, {len(cycle)} steps: {steps if len(cycle) <= 12 else 'see --json'}",
+    ]
+
+
+def reference_contenders(entry: Entry, machine: AffineMachine, dt: float, seed: int = 0) -> list[Contender]:
+    """The reference cycles of the catalogue's entry, and random controls."""
+    cycles = [getattr(otto, name)(machine, dt) for name in entry.baselines]
+    played = [Contender(cycle.label, CycleAgent(cycle, dt)) for cycle in cycles]
+    return [*played, Contender("random", RandomAgent(machine.control_space, seed))]
+
+
+def compare(
+    entry: Entry,
+    machine: AffineMachine,
+    dt: float,
+    learned: Iterable[Contender] = (),
+    *,
+    seed: int = 0,
+) -> Comparison:
+    """Measure learned agents against the references and the certified optimum.
+
+    Args:
+        entry: the system's entry of the catalogue; it names the reference cycles.
+        machine: the machine, with the parameters that the agents were trained for.
+        dt: duration of a step.
+        learned: the learned agents.
+        seed: of the start states and of the random agent.
+    """
+    certificate = certify(machine, dt)
+    best = Contender("best known cycle", CycleAgent(certificate.cycle, dt))
+    contenders = [*learned, best, *reference_contenders(entry, machine, dt, seed)]
+    rows = [measure(c, machine, dt, certificate, seed) for c in contenders]
+    rows.sort(key=lambda row: -row.evaluation.power)
+    return Comparison(entry.id, machine, dt, tuple(rows), certificate)
+
+
+def measure(
+    who: Contender, machine: AffineMachine, dt: float, certificate: Certificate, seed: int = 0, n_starts: int = 16
+) -> Row:
+    """What a contender is worth.
+
+    Args:
+        who: the contender.
+        machine: the machine.
+        dt: duration of a step.
+        certificate: of the machine on this time grid.
+        seed: of the start states.
+        n_starts: number of start states.
+    """
+    # a period is found if it fits twice into the window
+    longest = len(who.agent.cycle) if isinstance(who.agent, CycleAgent) else 0
+    window = max(512, 2 * longest + 2)
+    found = evaluate(who.agent, machine, dt, who.encoding, who.levels, n_starts=n_starts, window=window, seed=seed)
+    lower, upper = certificate.power_bounds
+    # a machine without an upper bound is measured by its best known cycle
+    return Row(who, found, 100.0 * found.power / (upper if math.isfinite(upper) else lower))
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    known = [v for v in values if not math.isnan(v)]
+    if not known:
+        return dict.fromkeys(("median", "min", "max"), math.nan)
+    return {"median": median(known), "min": min(known), "max": max(known)}
+
+
+def _cells(values: Sequence[float], digits: int) -> list[str]:
+    """Numbers of one column with the same number of digits after the point; a dash where undefined."""
+    if digits < 0:
+        largest = max((abs(v) for v in values if math.isfinite(v)), default=0.0)
+        digits = max(0, -digits - 1 - math.floor(math.log10(largest))) if largest > 0 else 0
+    # + 0.0: no minus sign before zero
+    texts = (f"{v:.5e}" if digits > 12 else f"{round(v, digits) + 0.0:.{digits}f}" for v in values)
+    return [text if math.isfinite(v) else "–" for text, v in zip(texts, values, strict=True)]

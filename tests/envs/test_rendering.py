@@ -1,0 +1,252 @@
+"""Pictures of environments: shape, content, units, every kind of machine, no pyplot, no display needed."""
+
+import logging
+import subprocess
+import sys
+import warnings
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import matplotlib as mpl
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+import szilard  # noqa: F401 (registers the environments)
+from szilard.envs import rendering
+from szilard.envs.drawing import equilibria, history_trace
+from szilard.envs.machine_env import MachineEnv
+from szilard.envs.style import (
+    COLD,
+    GREY,
+    HOT,
+    Units,
+    amount,
+    bath_looks,
+    choice_looks,
+    label,
+    math,
+    state_label,
+    units_of,
+)
+from szilard.physics.baths import FermionicBath
+from szilard.physics.control import Control, Range
+from szilard.physics.machine import Machine
+from szilard.physics.machines.dlevel import DLevelMachine
+from szilard.physics.machines.two_level import COLD as COLD_BATH
+from szilard.physics.machines.two_level import HOT as HOT_BATH
+from szilard.physics.machines.two_level import NONE, TwoLevelEngine
+
+SX, SZ = np.array([[0.0, 1.0], [1.0, 0.0]]), np.diag([1.0, -1.0])
+DRIVES = ((Range("u", 0.3, 0.7), SZ), (Range("v", -0.1, 0.1, "T"), SX))
+BATHS = {"hot": (SX, FermionicBath(0.5, 0.05)), "cold": (SX, FermionicBath(2.0, 0.05))}
+
+
+def machines() -> dict[str, Machine]:
+    drift = 0.5 * SZ
+    return {
+        "two-level": TwoLevelEngine(),
+        "no choice, one control": DLevelMachine(hamiltonian=drift, controls=DRIVES[:1], baths=BATHS),
+        "no choice, two controls": DLevelMachine(hamiltonian=drift, controls=DRIVES, baths=BATHS),
+        "choice, no control": DLevelMachine(
+            hamiltonian=drift, baths=BATHS, connections={"hot": ["hot"], "both": ["hot", "cold"], "none": []}
+        ),
+    }
+
+
+def played(machine: Machine, steps: int) -> MachineEnv:
+    env = MachineEnv(machine, 0.5, reward="power", render_mode="rgb_array")
+    env.reset(seed=1)
+    env.action_space.seed(1)
+    for _ in range(steps):
+        env.step(env.action_space.sample())
+    return env
+
+
+def drawn(env: MachineEnv) -> Figure:
+    assert env.kernel.history is not None
+    return rendering.draw_history(env.machine, list(env.kernel.history))
+
+
+@pytest.mark.parametrize("name", machines())
+def test_picture_has_one_size_and_changes_with_every_step(name: str) -> None:
+    env = played(machines()[name], 0)
+    pictures = [env.render()]
+    for _ in range(2):
+        env.step(env.action_space.sample())
+        pictures.append(env.render())
+    for picture in pictures:
+        assert picture.dtype == np.uint8
+        assert picture.shape == pictures[0].shape
+        assert picture.ndim == 3
+        assert picture.shape[2] == 3
+        assert picture.std() > 1
+    assert (pictures[0] != pictures[1]).any()
+    assert (pictures[1] != pictures[2]).any()
+
+
+@pytest.mark.parametrize("name", machines())
+@pytest.mark.parametrize("steps", [0, 60])
+def test_axes_are_labelled(name: str, steps: int) -> None:
+    figure = drawn(played(machines()[name], steps))
+    used = [axes for axes in figure.axes if axes.axison]
+    assert all(axes.get_ylabel() for axes in used)
+    assert any(axes.get_xlabel().startswith("time $t$ (") for axes in used)
+    assert any(axes.get_ylabel().startswith("heat current") for axes in used)
+
+
+def test_units_and_colours_of_the_two_level_engine() -> None:
+    figure = drawn(played(TwoLevelEngine(), 20))
+    labels = " ".join(axes.get_xlabel() + axes.get_ylabel() for axes in figure.axes)
+    assert r"time $t$ ($1/\gamma_\mathrm{h}$)" in labels
+    assert "u$ (dimensionless)" in labels
+    assert r"\partial E/\partial p$ ($k_\mathrm{B}\ T_\mathrm{h}$)" in labels
+    (legend,) = figure.legends
+    colours = dict(
+        zip(
+            (t.get_text() for t in legend.get_texts()), (to_hex(h.get_color()) for h in legend.get_lines()), strict=True
+        )
+    )
+    assert colours["hot bath"] == HOT
+    assert colours["cold bath"] == COLD
+    assert colours["no bath"] == GREY
+
+
+def test_vector_environment_draws_copy_0() -> None:
+    env = gym.make_vec("szilard/TwoLevelEngine-v0", 3, vectorization_mode="vector_entry_point", render_mode="rgb_array")
+    env.reset(seed=0)
+    env.step(env.action_space.sample())
+    picture: Any = env.render()
+    assert picture[0].dtype == np.uint8
+
+
+def test_the_curve_inside_a_hold_is_exact() -> None:
+    machine = TwoLevelEngine()
+    env = MachineEnv(machine, 0.5, render_mode="rgb_array")
+    env.reset(seed=3)
+    env.step({"control": np.array([0.2], np.float32), "bath": HOT_BATH})
+    assert env.kernel.history is not None
+    steps = history_trace(machine, list(env.kernel.history))
+    f = 1.0 / (1.0 + np.exp(machine.E0 * steps.values[0, 0]))
+    p0 = steps.inside[0, 0, 0]
+    expected = f + (p0 - f) * np.exp(-steps.inside_times[0])
+    np.testing.assert_allclose(steps.inside[0, :, 0], expected, rtol=1e-13)
+
+
+def test_equilibria_are_thermal_and_undefined_without_a_bath() -> None:
+    machine = TwoLevelEngine()
+    values = np.full((3, 1), 0.8)
+    found = equilibria(machine, Control(values, np.array([HOT_BATH, COLD_BATH, NONE])))[:, 0]
+    np.testing.assert_allclose(found[:2], 1.0 / (1.0 + np.exp(machine.betas * machine.E0 * 0.8)), rtol=1e-13)
+    assert np.isnan(found[2])
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, Units("1/gamma_h", "k_B T_h", "gamma_h k_B T_h", "gamma_h")),
+        ({"gamma_h": 2.0}, Units("1/gamma_c", "k_B T_h", "gamma_c k_B T_h", "gamma_c")),
+        ({"beta_h": 0.5, "beta_c": 3.0, "E0": 1.0}, Units("1/gamma_h", "E0", "gamma_h E0", "gamma_h")),
+        ({"gamma_h": 2.0, "gamma_c": 2.0}, Units("hbar/(k_B T_h)", "k_B T_h", "(k_B T_h)²/hbar", "k_B T_h/hbar")),
+        ({"beta_h": 0.5, "gamma_h": 2.0, "gamma_c": 2.0}, Units()),
+    ],
+)
+def test_the_parameter_that_is_one_is_the_unit(settings: dict[str, float], expected: Units) -> None:
+    assert units_of(TwoLevelEngine(**settings)) == expected  # type: ignore[arg-type]
+
+
+def test_notation() -> None:
+    assert math("gamma_h k_B T_h") == r"$\gamma_\mathrm{h}\ k_\mathrm{B}\ T_\mathrm{h}$"
+    assert math("E0") == r"$E_\mathrm{0}$"
+    assert math("x0_1") == r"$x_\mathrm{0,1}$"
+    assert label("control", "u", "1") == "control $u$ (dimensionless)"
+    assert label("power") == "power"
+    assert amount(2.0, "1/gamma_h") == r"2/$\gamma_\mathrm{h}$"
+    assert amount(-0.0, "1") == "0"
+    assert amount(-0.5, "K") == r"−0.5 $\mathrm{K}$"
+
+
+def test_a_machine_may_name_its_variables() -> None:
+    class Named(TwoLevelEngine):
+        quantities: ClassVar[dict[str, tuple[str, str]]] = {"p": ("population", "1")}
+
+    assert state_label(Named(), 0) == "population $p$ (dimensionless)"
+    assert state_label(TwoLevelEngine(), 0) == "state variable $p$"
+
+
+def test_units_in_hbar_can_be_drawn() -> None:
+    machine = TwoLevelEngine(gamma_h=2.0, gamma_c=2.0)
+    rendering.to_rgb(drawn(played(machine, 1)))
+
+
+def test_colours_follow_temperature_and_are_distinct() -> None:
+    three = DLevelMachine(
+        hamiltonian=SZ, baths={n: (SX, FermionicBath(b, 0.01)) for n, b in {"a": 2.0, "b": 1.0, "c": 1.5}.items()}
+    )
+    colours = [look.colour for look in bath_looks(three)]
+    assert colours[0] == COLD
+    assert colours[1] == HOT
+    assert len(set(colours)) == 3
+    assert len({look.colour for look in choice_looks(TwoLevelEngine())}) == 3
+
+
+def test_style_does_not_leak() -> None:
+    before = dict(mpl.rcParams)
+    drawn(played(TwoLevelEngine(), 1))
+    assert dict(mpl.rcParams) == before
+
+
+def test_rendering_imports_matplotlib_late_and_never_pyplot() -> None:
+    script = """
+import sys
+import gymnasium as gym
+import szilard
+import szilard.envs.rendering, szilard.envs.style
+assert not any(name.startswith("matplotlib") for name in sys.modules), "matplotlib imported early"
+env = gym.make("szilard/TwoLevelEngine-v0", render_mode="rgb_array")
+env.reset(seed=0)
+env.step(env.action_space.sample())
+env.render()
+assert "matplotlib.pyplot" not in sys.modules, "pyplot imported"
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def _no_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    mpl.use("agg", force=True)
+    monkeypatch.setattr(rendering.Window, "_told", False)
+
+
+@pytest.mark.usefixtures("_no_display")
+def test_environment_check_tries_all_render_modes_without_a_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(gym.make("szilard/TwoLevelEngine-v0").unwrapped)
+
+
+@pytest.mark.usefixtures("_no_display")
+def test_window_without_display_says_so_once_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, logger=rendering.__name__):
+        for _ in range(2):
+            window = rendering.Window("engine")
+            window.show(drawn(played(TwoLevelEngine(), 1)))
+            window.close()
+            window.close()
+    (record,) = caplog.records
+    assert "rgb_array" in record.getMessage()
+
+
+@pytest.mark.usefixtures("_no_display")
+def test_gui_backend_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    from matplotlib import pyplot
+
+    def fail(**_: Any) -> None:
+        raise ImportError("Cannot load backend 'TkAgg', as 'headless' is currently running")
+
+    monkeypatch.setattr(pyplot, "figure", fail)
+    rendering.Window("engine").close()
+    assert len(caplog.records) == 1
