@@ -3,7 +3,7 @@
 An episode return is the wrong score for a cyclic machine: it contains the transient and the energy left in the
 system at truncation, and a finite window can exceed the optimum. Here the deterministic policy runs from many
 starts; after a burn-in the controls that it repeats are taken as a ``Cycle`` and averaged over the exact periodic
-state. A policy that does not repeat is averaged over the window that closes best on itself.
+state. From a policy that does not repeat, the window that closes best on itself is taken as the cycle.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ class Evaluation:
         period: period of the limit cycle (time); NaN if the policy does not repeat, or runs differ.
         powers: power from each start, shape (S,).
         periodic: fraction of the starts that ended in a limit cycle.
-        limit_cycle: the limit cycle from the start with the median power; ``None`` if that one does not repeat.
+        limit_cycle: the limit cycle from the start with the median power; of the recorded controls where the policy
+            does not repeat; ``None`` if there is none (no bath, or a machine that is not affine).
         law_residual: largest first-law residual met (energy).
         min_entropy_production: smallest entropy production of a step met (nats).
     """
@@ -140,7 +141,7 @@ def evaluate(
     heat_rates = np.mean([a[1] for a in averages], axis=0)
     cycles = [a[2] for a in averages]
     middle = int(np.argsort(powers)[len(powers) // 2])
-    periods = np.array([c.period if c else np.nan for c in cycles])
+    periods = np.array([c.period if c and repeats else np.nan for _, _, c, repeats in averages])
     power, heat_in = float(powers.mean()), float(heat_rates[np.argmin(machine.betas)])
     efficiency = power / heat_in if power > 0 and heat_in > 0 else np.nan
     carnot = 1.0 - float(machine.betas.min() / machine.betas.max())
@@ -152,28 +153,29 @@ def evaluate(
         efficiency_ratio=efficiency / carnot if carnot > 0 else np.nan,
         period=float(periods[0]) if np.ptp(periods) < 0.5 * dt else np.nan,
         powers=powers,
-        periodic=sum(c is not None for c in cycles) / n_starts,
+        periodic=sum(a[3] for a in averages) / n_starts,
         limit_cycle=cycles[middle],
         law_residual=residual,
         min_entropy_production=smallest,
     )
 
 
-def _average(machine: Machine, dt: float, record: _Record, k: int) -> tuple[float, FloatArray, LimitCycle | None]:
-    """Power, heat rates and limit cycle from start ``k``."""
-    if isinstance(machine, AffineMachine):
-        values, choice = record.values[:, k], record.choice[:, k]
-        n = find_period(machine, values, choice, REPEAT)
-        if n is not None:
-            try:
-                limit = Cycle(machine, values[-n:], choice[-n:], np.full(n, dt), "learned").limit_cycle()
-            except NoLimitCycleError:  # for example no bath at all: the average below is exact
-                pass
-            else:
-                return limit.power, limit.heat_rates, limit
-    # no exact cycle: close the window where the state comes back best, so that no stored energy is counted as power
+def _average(machine: Machine, dt: float, record: _Record, k: int) -> tuple[float, FloatArray, LimitCycle | None, bool]:
+    """Power, heat rates and limit cycle from start ``k``, and whether the policy really repeats it."""
+    values, choice = record.values[:, k], record.choice[:, k]
+    affine = isinstance(machine, AffineMachine)
+    period = find_period(machine, values, choice, REPEAT) if affine else None
+    # without a period: the window, at least half the record, that comes back best to the state it started from
     seen = machine.observe(record.states[:, k])
     distance = np.abs(seen[:-1] - seen[-1]).max(axis=1)
-    n = len(distance) - int(np.argmin(distance[: len(distance) // 2 + 1]))
+    n = len(distance) - int(np.argmin(distance[: len(distance) // 2 + 1])) if period is None else period
+    if affine:
+        try:
+            # repeated for ever: an exact cycle, in which no stored energy can pass for power
+            limit = Cycle(machine, values[-n:], choice[-n:], np.full(n, dt), "learned").limit_cycle()
+        except NoLimitCycleError:  # for example no bath at all: the average below is exact
+            pass
+        else:
+            return limit.power, limit.heat_rates, limit, period is not None
     time = n * dt
-    return -float(record.work[-n:, k].sum()) / time, record.heat[-n:, k].sum(axis=0) / time, None
+    return -float(record.work[-n:, k].sum()) / time, record.heat[-n:, k].sum(axis=0) / time, None, False

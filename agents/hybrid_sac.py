@@ -1,133 +1,271 @@
+"""Soft actor-critic for hybrid actions: one discrete choice and continuous controls, as an SB3 algorithm.
+
+After P. A. Erdman, F. Noé, npj Quantum Inf. 8, 1 (2022), who gave the actor one Gaussian head per bath and took the
+expectation over the bath exactly; T. Haarnoja et al., ICML (2018). What differs, and why:
+
+* **Iterated potential** (``potential.py``): the discounted problem becomes the average-reward problem, so a discount
+  of 0.9 is enough and no reference energy has to be guessed.
+* **Hard backup**: targets hold the expected reward only. The entropy bonus acts in the improvement of the policy; in
+  the backup it would change which cycle is best. The mean of the critics is used, not the minimum: the dynamics is
+  deterministic and pessimism biases small advantages.
+* **Annealed entropies**: separate temperatures steer the entropy of the choice and of the controls to targets that
+  fall during the first half of the training. In the second half the learning rate falls to zero: the final policy is
+  the best one, not the last of a random walk.
+* **Random Fourier features** of the observation, and an actor averaged over the last updates for prediction.
+"""
+
 from __future__ import annotations
 
 import math
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-import numpy as np
 import torch as th
 from gymnasium import spaces
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
-from stable_baselines3.common.utils import LinearSchedule
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import GymEnv, Schedule
 
+from ..physics.validation import ParameterError, check_integer, check_positive, check_range
 from .hybrid_policy import HybridSACPolicy
-from .potential import RandomFeaturePotential
+from .potential import IteratedPotential
+
+LOG_TEMPERATURE_MIN, LOG_TEMPERATURE_MAX = -12.0, 5.0
+
+
+@dataclass(frozen=True)
+class HoldThenDecay:
+    """Learning-rate schedule: constant, then linear to nearly zero at the end.
+
+    Attributes:
+        rate: learning rate at the start.
+        hold: fraction of the training during which it stays.
+    """
+
+    rate: float
+    hold: float = 0.5
+
+    def __call__(self, progress_remaining: float) -> float:
+        # not exactly zero: Adam's averages shall not divide what is left by nothing
+        return self.rate * min(1.0, progress_remaining / (1.0 - self.hold) + 0.005)
 
 
 class HybridSAC(OffPolicyAlgorithm):
-    policy_aliases = {"MlpPolicy": HybridSACPolicy}
+    """Hybrid-action soft actor-critic; use it like SB3's ``SAC``.
 
-    def __init__(self, policy, env, learning_rate=None, buffer_size=200_000, learning_starts=1000, batch_size=256,
-                 tau=0.01, gamma=0.9, train_freq=1, gradient_steps=8, n_choices=None,
-                 ent_c=(-0.5, -2.0), ent_d=(0.5, 0.02), ent_frac=0.5, lr_alpha=0.01, alpha0=1.0,
-                 pot_rate=0.005, pot_degree=32, pot_off=0.25, gain_rate=0.01, avg_tau=0.005, soft_backup=False, head_floor=0.5, pess=0.0, huber=0.1,
-                 tensorboard_log=None, policy_kwargs=None, verbose=0, seed=None, device="cpu", _init_setup_model=True):
-        if learning_rate is None:
-            learning_rate = 3e-3
+    The action space is the ``Box`` of ``szilard.envs.encodings.BoxEncoding``: m controls and one number whose bin is
+    the choice.
+
+    Args:
+        policy: ``"MlpPolicy"`` or ``HybridSACPolicy``.
+        env: environment with such an action space.
+        learning_rate: number or schedule; default ``HoldThenDecay(3e-3)``.
+        n_choices: number of discrete choices; ``None`` asks the environment.
+        choice_entropy: target entropy of the choice, start and end, in units of ln(n_choices).
+        control_entropy: target (differential) entropy per control in [-1, 1], start and end, in nats.
+        anneal: fraction of the training over which both targets move.
+        temperature_rate: step of the logarithms of the temperatures.
+        temperature_init: start value of both temperatures (reward units).
+        head_share: share of the policy loss that trains the heads of all choices alike; the rest is weighted by p(d|s).
+        potential_rate: share of the value that the potential absorbs per update; 0 switches it off. It is full for the
+            first quarter of the training and falls to zero over the next half.
+        average: weight of the newest actor in the averaged actor.
+        huber: threshold of the critics' Huber loss (reward units).
+        buffer_size, learning_starts, batch_size, tau, gamma, train_freq, gradient_steps, policy_kwargs,
+            stats_window_size, tensorboard_log, verbose, seed, device: as in SB3's ``SAC``.
+
+    Raises:
+        ParameterError: for a hyper-parameter out of range, or spaces that do not fit.
+    """
+
+    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"MlpPolicy": HybridSACPolicy}
+    policy: HybridSACPolicy
+
+    def __init__(
+        self,
+        policy: str | type[HybridSACPolicy],
+        env: GymEnv | str,
+        learning_rate: float | Schedule | None = None,
+        buffer_size: int = 200_000,
+        learning_starts: int = 1000,
+        batch_size: int = 256,
+        tau: float = 0.01,
+        gamma: float = 0.9,
+        train_freq: int = 1,
+        gradient_steps: int = 8,
+        n_choices: int | None = None,
+        choice_entropy: tuple[float, float] = (0.5, 0.02),
+        control_entropy: tuple[float, float] = (-0.5, -2.0),
+        anneal: float = 0.5,
+        temperature_rate: float = 0.01,
+        temperature_init: float = 1.0,
+        head_share: float = 0.5,
+        potential_rate: float = 0.005,
+        average: float = 0.005,
+        huber: float = 0.1,
+        policy_kwargs: dict[str, Any] | None = None,
+        stats_window_size: int = 100,
+        tensorboard_log: str | None = None,
+        verbose: int = 0,
+        seed: int | None = None,
+        device: th.device | str = "cpu",
+        _init_setup_model: bool = True,
+    ) -> None:
+        for name, value in (("temperature_rate", temperature_rate), ("temperature_init", temperature_init)):
+            check_positive(name, value)
+        for name, value in (("anneal", anneal), ("average", average), ("huber", huber)):
+            check_positive(name, value)
+        check_range("head_share", head_share, 0.0, 1.0)
+        check_range("potential_rate", potential_rate, 0.0, 1.0)
+        if n_choices is not None:
+            check_integer("n_choices", n_choices, 1)
         self.n_choices = n_choices
-        self.ent_c, self.ent_d, self.ent_frac, self.lr_alpha, self.alpha0 = ent_c, ent_d, ent_frac, lr_alpha, alpha0
-        self.pot_rate, self.pot_degree, self.pot_off = pot_rate, pot_degree, pot_off
-        self.gain_rate, self.avg_tau, self.soft_backup, self.head_floor = gain_rate, avg_tau, soft_backup, head_floor
-        self.pess, self.huber = pess, huber
-        super().__init__(policy, env, learning_rate, buffer_size, learning_starts, batch_size, tau, gamma, train_freq,
-                         gradient_steps, policy_kwargs=policy_kwargs, tensorboard_log=tensorboard_log, verbose=verbose,
-                         device=device, seed=seed, sde_support=False, supported_action_spaces=(spaces.Box,), support_multi_env=True)
+        self.choice_entropy, self.control_entropy, self.anneal = choice_entropy, control_entropy, anneal
+        self.temperature_rate, self.temperature_init = temperature_rate, temperature_init
+        self.head_share, self.potential_rate, self.average, self.huber = head_share, potential_rate, average, huber
+        super().__init__(
+            policy,
+            env,
+            HoldThenDecay(3e-3) if learning_rate is None else learning_rate,
+            buffer_size,
+            learning_starts,
+            batch_size,
+            tau,
+            gamma,
+            train_freq,
+            gradient_steps,
+            policy_kwargs=dict(policy_kwargs or {}),
+            stats_window_size=stats_window_size,
+            tensorboard_log=tensorboard_log,
+            verbose=verbose,
+            device=device,
+            seed=seed,
+            sde_support=False,
+            supported_action_spaces=(spaces.Box,),
+            support_multi_env=True,
+        )
         if _init_setup_model:
             self._setup_model()
 
-    def _setup_model(self):
+    def _setup_model(self) -> None:
         if self.n_choices is None:
+            if self.env is None:
+                raise ParameterError("n_choices = None: must be given where there is no environment to ask")
             self.n_choices = int(self.env.get_attr("n_choices")[0])
         self.policy_kwargs["n_choices"] = self.n_choices
         super()._setup_model()
-        self.potential = RandomFeaturePotential(self.observation_space.shape[0], self.pot_degree)
-        self.log_alpha = th.full((2,), math.log(self.alpha0))
-        self.gain = th.zeros(())
-        self._alias()
+        self.potential = IteratedPotential(self.policy.features.n_out).to(self.device)
+        # of the choice and of the controls
+        self.log_temperatures = th.full((2,), math.log(self.temperature_init), device=self.device)
+        self.centre = th.zeros((), device=self.device)
 
-    def _alias(self):
-        self.actor = self.policy.actor
+    def entropy_targets(self) -> tuple[float, float]:
+        """Target entropies (nats) of the choice and of all controls at the present progress."""
+        x = min(1.0, (1.0 - self._current_progress_remaining) / self.anneal)
+        choice, control = (a + (b - a) * x for a, b in (self.choice_entropy, self.control_entropy))
+        return choice * math.log(self.n_choices or 1), control * self.policy.n_controls
 
-    def entropy_targets(self):
-        x = min(1.0, (1 - self._current_progress_remaining) / self.ent_frac)
-        c = self.ent_c[0] + (self.ent_c[1] - self.ent_c[0]) * x
-        d = self.ent_d[0] + (self.ent_d[1] - self.ent_d[0]) * x
-        return c * self.policy.n_controls, d * math.log(max(self.n_choices, 1))
+    def train(self, gradient_steps: int, batch_size: int = 256) -> None:
+        """``gradient_steps`` updates of critics, actor, temperatures and averages; then one of the potential."""
+        policy, buffer = self.policy, self.replay_buffer
+        assert buffer is not None
+        policy.set_training_mode(True)
+        self._update_learning_rate([policy.actor_optimizer, policy.critic_optimizer])
+        entropy_targets = th.tensor(self.entropy_targets(), device=self.device)
 
-    def train(self, gradient_steps, batch_size=64):
-        pol = self.policy
-        pol.set_training_mode(True)
-        opts = [pol.actor_optimizer, pol.critic_optimizer]
-        lr = self.lr_schedule(self._current_progress_remaining) * min(1.0, 2 * self._current_progress_remaining + 0.005)
-        for o in opts:
-            o.param_groups[0]['lr'] = lr
-        tc, td = self.entropy_targets()
-        target = th.tensor([td, tc])
-        data = self.replay_buffer.sample(batch_size * gradient_steps)
+        # one large sample, cut into batches: what does not depend on the networks is computed once
+        data = buffer.sample(batch_size * gradient_steps)
         with th.no_grad():
-            r = data.rewards.squeeze(1) + self.potential(data.next_observations) - self.potential(data.observations)
-            shift = data.next_observations.new_zeros(len(r)) + self.potential.features(data.next_observations) @ (self.potential.lag - self.potential.theta)
-            shift -= shift.mean()
-            decay = 1 - self.tau
-            cont = 1 - data.dones.squeeze(1)
-            u, d = pol.decode(data.actions)
-            x = pol.critic_input(data.observations, u, d)
-        w_average = [*pol.actor_average.parameters(), *pol.critic_target.parameters()]
-        avg_a, act_p = list(pol.actor_average.parameters()), list(pol.actor.parameters())
-        tgt_p, cri_p = list(pol.critic_target.parameters()), list(pol.critic.parameters())
-        vals = []
-        tot_a = tot_c = 0.0
+            features = policy.features(data.observations)
+            next_features = policy.features(data.next_observations)
+            # ``dones`` marks true ends only: truncated episodes are continued by the target
+            proceed = 1.0 - data.dones.squeeze(1)
+            reward = data.rewards.squeeze(1) + proceed * self.potential(next_features) - self.potential(features)
+            critic_rows = policy.critic_input(features, *policy.decode(data.actions))
+
+            # the target critics still answer to a potential of some updates ago
+            missing = self.potential.since_delayed(next_features)
+            caught_up = 0.0
+
+        values = []
         for k in range(gradient_steps):
-            sl = slice(k * batch_size, (k + 1) * batch_size)
-            nxt = data.next_observations[sl]
-            s = pol.actor.sample(nxt)
-            alpha_d, alpha_c = self.log_alpha.exp().unbind()
-            q = pol.critic_target(pol.critic_input_all(nxt, s.control))
-            q = self.pess * q.amin(0) + (1 - self.pess) * q.mean(0)
-            q = q.view(-1, self.n_choices)
-            p = s.log_choice.exp()
-            soft = q - alpha_c * s.log_control
-            v = (p * (soft - alpha_d * s.log_choice)).sum(1)
-            # policy
-            pd = p.detach()
-            w = pd * (1 - self.head_floor) + self.head_floor / self.n_choices
-            loss_a = -(w * soft).sum(1).mean() - (p * (soft.detach() - alpha_d * s.log_choice)).sum(1).mean()
+            part = slice(k * batch_size, (k + 1) * batch_size)
+            value, actor_loss, entropies = self._update_actor(next_features[part])
             with th.no_grad():
-                h_d = -(pd * s.log_choice).sum(1).mean()
-                h_c = -(w * s.log_control).sum(1).mean()
-                vv = (v.detach() if self.soft_backup else (pd * q).sum(1)) + shift[sl] * decay**k
-                vals.append(vv)
-                y = r[sl] + cont[sl] * self.gamma * (vv - self.gain)
-                self.gain += self.gain_rate * (vv.mean() - self.gain)
-            pol.actor_optimizer.zero_grad()
-            loss_a.backward()
-            pol.actor_optimizer.step()
-            qs = pol.critic(x[sl])
-            loss_c = th.nn.functional.huber_loss(qs, y.expand_as(qs), delta=self.huber)
-            pol.critic_optimizer.zero_grad()
-            loss_c.backward()
-            pol.critic_optimizer.step()
+                value = value - (1.0 - caught_up) * missing[part]
+                # centred values: a constant drops out of every comparison, and the networks need not learn it
+                target = reward[part] + self.gamma * proceed[part] * (value - self.centre)
+                self.centre += 0.01 * (value.mean() - self.centre)
+            critic_loss = self._update_critics(critic_rows[part], target)
             with th.no_grad():
-                self.log_alpha += self.lr_alpha * (target - th.stack((h_d, h_c)))
-                self.log_alpha.clamp_(-12, 5)
-                th._foreach_lerp_(tgt_p, cri_p, self.tau)
-                th._foreach_lerp_(avg_a, act_p, self.avg_tau)
-        if self.pot_rate > 0:
-            with th.no_grad():
-                step = min(1.0, self.pot_rate * gradient_steps * min(1.0, 2 * max(0.0, self._current_progress_remaining - self.pot_off))) * self.potential.fit(data.next_observations, th.cat(vals))
-                self.potential.lag.lerp_(self.potential.theta, 1 - decay**gradient_steps)
-                self.potential.theta += step
+                self.log_temperatures += self.temperature_rate * (entropy_targets - entropies)
+                self.log_temperatures.clamp_(LOG_TEMPERATURE_MIN, LOG_TEMPERATURE_MAX)
+                _follow(policy.critic_target, policy.critic, self.tau)
+                _follow(policy.actor_average, policy.actor, self.average)
+                caught_up += self.tau * (1.0 - caught_up)
+            values.append(value)
+        self.potential.follow(caught_up)
+        share = self.potential_rate * gradient_steps * min(1.0, max(0.0, 2.0 * self._current_progress_remaining - 0.5))
+        if share > 0.0:
+            self.potential.absorb(next_features, th.cat(values), min(1.0, share))
         self._n_updates += gradient_steps
-        log = self.logger.record
-        log("train/n_updates", self._n_updates, exclude="tensorboard")
-        log("train/critic_loss", loss_c.item()); log("train/actor_loss", loss_a.item())
-        log("train/h_d", h_d.item()); log("train/h_c", h_c.item())
-        log("train/alpha_d", alpha_d.item()); log("train/alpha_c", alpha_c.item())
-        log("train/gain", self.gain.item())
-        log("train/v_std", vv.std().item())
-        log("train/phi_std", self.potential(nxt).std().item())
+        self._log(actor_loss, critic_loss, entropies, th.cat(values))
 
-    def _excluded_save_params(self):
-        return [*super()._excluded_save_params(), "actor", "potential", "log_alpha", "gain"]
+    def _update_actor(self, features: th.Tensor) -> tuple[th.Tensor, th.Tensor, th.Tensor]:
+        """One step of the actor; returns expected values (B,), the loss and the entropies of choice and controls (2,)."""
+        policy, n = self.policy, self.policy.n_choices
+        alpha_choice, alpha_control = self.log_temperatures.exp().unbind()
+        sample = policy.actor.sample(features)
+        q = policy.critic_target(policy.critic_input_all(features, sample.control)).mean(0).view(-1, n)
+        p = sample.log_choice.exp()
+        fixed_p = p.detach()
+        weight = fixed_p * (1.0 - self.head_share) + self.head_share / n  # a head that is never chosen still learns
+        soft = q - alpha_control * sample.log_control
+        loss_control = -(weight * soft).sum(1).mean()
+        loss_choice = -(p * (soft.detach() - alpha_choice * sample.log_choice)).sum(1).mean()
+        loss = loss_control + loss_choice
+        policy.actor_optimizer.zero_grad()
+        loss.backward()
+        policy.actor_optimizer.step()
+        with th.no_grad():
+            entropy_choice = -(fixed_p * sample.log_choice).sum(1).mean()
+            entropy_control = -(weight * sample.log_control).sum(1).mean()
+            return (fixed_p * q).sum(1), loss.detach(), th.stack((entropy_choice, entropy_control))
 
-    def _get_torch_save_params(self):
-        return ["policy", "potential", "policy.actor_optimizer", "policy.critic_optimizer"], ["log_alpha", "gain"]
+    def _update_critics(self, rows: th.Tensor, target: th.Tensor) -> th.Tensor:
+        """One step of all critics towards ``target`` (B,); returns the loss."""
+        q = self.policy.critic(rows)
+        loss = th.nn.functional.huber_loss(q, target.expand_as(q), delta=self.huber)
+        self.policy.critic_optimizer.zero_grad()
+        loss.backward()
+        self.policy.critic_optimizer.step()
+        return loss.detach()
+
+    def _log(self, actor_loss: th.Tensor, critic_loss: th.Tensor, entropies: th.Tensor, values: th.Tensor) -> None:
+        temperatures = self.log_temperatures.exp()
+        scalars = {
+            "actor_loss": actor_loss,
+            "critic_loss": critic_loss,
+            "entropy_choice": entropies[0],
+            "entropy_control": entropies[1],
+            "temperature_choice": temperatures[0],
+            "temperature_control": temperatures[1],
+            # -> gain per step * gamma / (1 - gamma), and -> 0: how far the potential has come
+            "value_centre": self.centre,
+            "value_spread": values.std(),
+        }
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+        for name, scalar in scalars.items():
+            self.logger.record(f"train/{name}", scalar.item())
+
+    def _excluded_save_params(self) -> list[str]:
+        return [*super()._excluded_save_params(), "potential", "log_temperatures", "centre"]
+
+    def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
+        states = ["policy", "policy.actor_optimizer", "policy.critic_optimizer", "potential"]
+        return states, ["log_temperatures", "centre"]
+
+
+def _follow(average: th.nn.Module, source: th.nn.Module, weight: float) -> None:
+    """average <- (1 - weight) average + weight source, all parameters at once."""
+    th._foreach_lerp_(list(average.parameters()), list(source.parameters()), weight)

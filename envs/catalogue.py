@@ -59,7 +59,7 @@ CATALOGUE: tuple[Entry, ...] = (
             },
         },
         baselines=("fast_otto", "slow_otto", "carnot_like", "idle"),
-        references="machines.two_level_references:REFERENCES",
+        references="machines.two_level_references:TWO_LEVEL_REFERENCES",
         tags=("engine", "certified optimum"),
     ),
 )  # fmt: skip

@@ -57,7 +57,7 @@ def check_hyperparameters(algorithm: str, given: Mapping[str, Any]) -> None:
     Raises:
         ParameterError: for an unknown name (with the nearest valid one) or text in place of a number.
     """
-    from ._presets_stub import PRESETS
+    from ..agents.presets import PRESETS
 
     cls: Any = PRESETS[algorithm].algorithm_class()
     allowed = {name: p for name, p in _arguments(cls).items() if name not in RESERVED}
@@ -85,13 +85,14 @@ def build(config: RunConfig) -> Built:
     from ..agents.vec_env import SB3VecEnv
     from ..envs.catalogue import make_vec
     from ..envs.encodings import EncodeVectorAction
-    from ._presets_stub import PRESETS
+    from ..agents.presets import PRESETS
 
     environment, agent = config.environment, config.agent
     if agent.n_envs is None or agent.encoding is None or agent.levels is None:
         raise ParameterError("agent: call config.resolved() first, it fills in what the preset says")
     preset = PRESETS[agent.algorithm]
-    native = make_vec(environment.id, agent.n_envs, preset=environment.preset, **environment.parameters)
+    parameters = {"max_episode_steps": preset.episode_steps, **environment.parameters}
+    native = make_vec(environment.id, agent.n_envs, preset=environment.preset, **parameters)
     bridge = SB3VecEnv(EncodeVectorAction(native, agent.encoding, agent.levels))
     hyperparameters = {"device": "cpu", **preset.hyperparameters, **agent.hyperparameters}
     if "policy_kwargs" in agent.hyperparameters:

@@ -74,7 +74,7 @@ class AgentConfig:
 
     def __post_init__(self) -> None:
         from ..envs.encodings import ENCODINGS
-        from ._presets_stub import PRESETS
+        from ..agents.presets import PRESETS
         from .build import check_hyperparameters
 
         check_choice("agent.algorithm", self.algorithm, PRESETS)
@@ -157,7 +157,7 @@ class RunConfig:
 
     def resolved(self) -> RunConfig:
         """The same with every ``None`` that stands for a preset filled in; a run folder keeps this one."""
-        from ._presets_stub import PRESETS
+        from ..agents.presets import PRESETS
 
         environment, agent, run = self.environment, self.agent, self.run
         preset = PRESETS[agent.algorithm]

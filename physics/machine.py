@@ -66,6 +66,8 @@ class Machine(ABC):
     bath_names: ClassVar[tuple[str, ...]]
     n_initial_uniforms: ClassVar[int]
     """How many uniforms ``initial_state`` needs per system."""
+    quantities: ClassVar[dict[str, tuple[str, str]]] = {}
+    """What the dynamical variables are, with their units, for axes: ``{"p": ("population", "1")}``."""
     n_step_uniforms: ClassVar[int] = 0
     """How many uniforms ``propagate`` needs per system; 0 for a deterministic machine."""
     tolerance: ClassVar[LawTolerance] = EXACT

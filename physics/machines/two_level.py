@@ -66,6 +66,7 @@ class TwoLevelEngine(AffineMachine):
     dynamic_names: ClassVar[tuple[str, ...]] = ("p",)
     bath_names: ClassVar[tuple[str, ...]] = ("hot", "cold")
     n_initial_uniforms: ClassVar[int] = 1
+    quantities: ClassVar[dict[str, tuple[str, str]]] = {"p": ("population", "1")}
 
     E0: float = parameter(2.5, "energy", "gap at u = 1")
     u_min: float = parameter(0.3, "1", "smallest dimensionless gap")

@@ -85,10 +85,9 @@ def test_feedback_policy_ends_in_its_cycle() -> None:
 
 def test_a_policy_that_never_repeats_is_averaged_without_stored_energy() -> None:
     seen = evaluate(RandomAgent(MACHINE.control_space, seed=1), MACHINE, 0.5, n_starts=64)
-    assert seen.limit_cycle is None
     assert seen.periodic == 0.0
     assert np.isnan(seen.period)
     # uniformly random controls cost work: the mean over long runs is -0.0153(1)
     assert seen.power == pytest.approx(-0.0153, abs=6e-4)
     # energy does not pile up: power and total heat agree
-    assert seen.heat_rates.sum() == pytest.approx(seen.power, abs=2e-4)
+    assert seen.heat_rates.sum() == pytest.approx(seen.power, abs=1e-12)

@@ -16,8 +16,9 @@ from szilard.experiments.info import MARKDOWN_BEGIN, MARKDOWN_END, catalogue_mar
 
 ENV = "szilard/TwoLevelEngine-v0"
 ROOT = Path(__file__).resolve().parents[2]
-TINY = ["--algorithm", "sac", "--steps", "64", "--n-envs", "4", "--set", "evaluate_every=1000",
-        "--set", "tensorboard=false", "--set", "learning_starts=16", "--set", "gradient_steps=1", "--no-progress"]  # fmt: skip
+TINY = ["--algorithm", "sac", "--steps", "64", "--n-envs", "4", "--no-progress"]
+for setting in ("evaluate_every=1000", "tensorboard=false", "learning_starts=16", "gradient_steps=1"):
+    TINY += ["--set", setting]
 
 Call = Callable[..., dict[str, Any]]
 
