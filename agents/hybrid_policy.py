@@ -7,6 +7,7 @@ is ``szilard.envs.encodings.BoxEncoding``.
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any, NamedTuple
 
@@ -77,7 +78,7 @@ class EnsembleCritic(nn.Module):
         sizes = [n_in, *net_arch, 1]
         self.activation = activation()
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
-        for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+        for fan_in, fan_out in itertools.pairwise(sizes):
             bound = 1 / math.sqrt(fan_in)  # the initialisation of nn.Linear
             self.weights.append(nn.Parameter(th.empty(n_critics, fan_in, fan_out).uniform_(-bound, bound)))
             self.biases.append(nn.Parameter(th.empty(n_critics, 1, fan_out).uniform_(-bound, bound)))

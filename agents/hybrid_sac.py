@@ -187,7 +187,7 @@ class HybridSAC(OffPolicyAlgorithm):
             missing = self.potential.since_delayed(next_features)
             caught_up = 0.0
 
-        values = []
+        updates = []
         for k in range(gradient_steps):
             part = slice(k * batch_size, (k + 1) * batch_size)
             value, actor_loss, entropies = self._update_actor(next_features[part])
@@ -203,16 +203,18 @@ class HybridSAC(OffPolicyAlgorithm):
                 _follow(policy.critic_target, policy.critic, self.tau)
                 _follow(policy.actor_average, policy.actor, self.average)
                 caught_up += self.tau * (1.0 - caught_up)
-            values.append(value)
+            updates.append((value, actor_loss, critic_loss, entropies))
+        values = th.cat([update[0] for update in updates])
         self.potential.follow(caught_up)
         share = self.potential_rate * gradient_steps * min(1.0, max(0.0, 2.0 * self._current_progress_remaining - 0.5))
         if share > 0.0:
-            self.potential.absorb(next_features, th.cat(values), min(1.0, share))
+            self.potential.absorb(next_features, values, min(1.0, share))
         self._n_updates += gradient_steps
-        self._log(actor_loss, critic_loss, entropies, th.cat(values))
+        _, actor_loss, critic_loss, entropies = updates[-1]
+        self._log(actor_loss, critic_loss, entropies, values)
 
     def _update_actor(self, features: th.Tensor) -> tuple[th.Tensor, th.Tensor, th.Tensor]:
-        """One step of the actor; returns expected values (B,), the loss and the entropies of choice and controls (2,)."""
+        """One step of the actor; returns expected values (B,), the loss, and the two entropies (2,)."""
         policy, n = self.policy, self.policy.n_choices
         alpha_choice, alpha_control = self.log_temperatures.exp().unbind()
         sample = policy.actor.sample(features)
@@ -268,4 +270,5 @@ class HybridSAC(OffPolicyAlgorithm):
 
 def _follow(average: th.nn.Module, source: th.nn.Module, weight: float) -> None:
     """average <- (1 - weight) average + weight source, all parameters at once."""
-    th._foreach_lerp_(list(average.parameters()), list(source.parameters()), weight)
+    foreach: Any = th  # one kernel for all parameters; torch exports it under a private name
+    foreach._foreach_lerp_(list(average.parameters()), list(source.parameters()), weight)

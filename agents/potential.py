@@ -87,7 +87,7 @@ class IteratedPotential(nn.Module):
 
     @th.no_grad()
     def absorb(self, features: th.Tensor, value: th.Tensor, share: float) -> None:
-        """Phi <- Phi + share * V, V by regression of ``value`` (B,), up to a constant, on ``features`` (B, n_features)."""
+        """Phi <- Phi + share * V: ``value`` (B,), up to a constant, regressed on ``features`` (B, n_features)."""
         # float64: the normal equations square the condition number
         x, y = (features - features.mean(0)).double(), (value - value.mean()).double()
         normal = x.T @ x / len(x) + self.ridge * th.eye(x.shape[1], dtype=x.dtype)

@@ -35,6 +35,7 @@ SIZES = (1, 8, 64, 1024, 4096)
 MACHINE = TwoLevelEngine()
 RAISE = qutip.Qobj([[0, 1], [0, 0]])  # basis (e, g)
 SIGMA_Z = qutip.sigmaz()
+QT: Any = qutip  # its annotations do not match what it accepts
 
 
 def qutip_step(u: float, bath: int) -> tuple[qutip.Qobj, list[qutip.Qobj]]:
@@ -50,7 +51,7 @@ def by_mesolve(rho: qutip.Qobj, u: float, bath: int) -> qutip.Qobj:
 
 
 def by_expm(rho: qutip.Qobj, u: float, bath: int) -> qutip.Qobj:
-    liouvillian = qutip.liouvillian(*qutip_step(u, bath))
+    liouvillian = QT.liouvillian(*qutip_step(u, bath))
     return qutip.vector_to_operator((DT * liouvillian).expm() * qutip.operator_to_vector(rho))
 
 

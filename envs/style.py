@@ -173,7 +173,7 @@ def label(quantity: str, symbol: str = "", unit: str = "") -> str:
 def state_label(machine: Machine, i: int) -> str:
     """Axis label of dynamical variable ``i``; a machine may name it: ``quantities = {"p": ("population", "1")}``."""
     name = machine.dynamic_names[i]
-    quantity, unit = getattr(machine, "quantities", {}).get(name, ("state variable", ""))
+    quantity, unit = machine.quantities.get(name, ("state variable", ""))
     return label(quantity, name, unit)
 
 

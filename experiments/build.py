@@ -82,10 +82,10 @@ def build(config: RunConfig) -> Built:
     Raises:
         ParameterError: for a bad value that only the algorithm can see.
     """
+    from ..agents.presets import PRESETS
     from ..agents.vec_env import SB3VecEnv
     from ..envs.catalogue import make_vec
     from ..envs.encodings import EncodeVectorAction
-    from ..agents.presets import PRESETS
 
     environment, agent = config.environment, config.agent
     if agent.n_envs is None or agent.encoding is None or agent.levels is None:

@@ -73,8 +73,8 @@ class AgentConfig:
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        from ..envs.encodings import ENCODINGS
         from ..agents.presets import PRESETS
+        from ..envs.encodings import ENCODINGS
         from .build import check_hyperparameters
 
         check_choice("agent.algorithm", self.algorithm, PRESETS)

@@ -19,6 +19,7 @@ from stable_baselines3.common.env_checker import check_env as sb3_check_env
 import szilard
 from szilard.agents.vec_env import SB3VecEnv
 from szilard.envs.encodings import ENCODINGS, EncodeAction, EncodeVectorAction
+from szilard.physics.control import Control
 from szilard.physics.machine import AffineMachine
 
 IDS = [entry.id for entry in szilard.CATALOGUE]
@@ -178,6 +179,6 @@ def test_catalogue_entry_is_complete(env_id: str) -> None:
         assert machine.dissipation_unit > 0
         if isinstance(machine, AffineMachine):
             values, choice = np.array([machine.control_space.low]), np.array([0])
-            step = machine.affine(szilard.physics.control.Control(values, choice), 0.1)
+            step = machine.affine(Control(values, choice), 0.1)
             assert step.matrix.shape == (1, machine.n_dynamic, machine.n_dynamic)
             assert step.heat_matrix.shape == (1, len(machine.bath_names), machine.n_dynamic)

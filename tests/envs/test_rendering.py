@@ -169,11 +169,11 @@ def test_notation() -> None:
 
 
 def test_a_machine_may_name_its_variables() -> None:
-    class Named(TwoLevelEngine):
-        quantities: ClassVar[dict[str, tuple[str, str]]] = {"p": ("population", "1")}
+    class Unnamed(TwoLevelEngine):
+        quantities: ClassVar[dict[str, tuple[str, str]]] = {}
 
-    assert state_label(Named(), 0) == "population $p$ (dimensionless)"
-    assert state_label(TwoLevelEngine(), 0) == "state variable $p$"
+    assert state_label(TwoLevelEngine(), 0) == "population $p$ (dimensionless)"
+    assert state_label(Unnamed(), 0) == "state variable $p$"
 
 
 def test_units_in_hbar_can_be_drawn() -> None:

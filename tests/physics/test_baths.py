@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from szilard.physics.baths import BATH_KINDS, Bath, BosonicBath, FermionicBath, OhmicBath, bose, fermi
 from szilard.physics.validation import ParameterError
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+
 from szilard.physics.baths import BATH_KINDS, BosonicBath, FermionicBath, OhmicBath
 from szilard.physics.control import Control, Range
 from szilard.physics.laws import audit

@@ -109,9 +109,7 @@ def test_the_audit_can_be_switched_off() -> None:
 def test_entropy_production_is_never_negative(
     beta_h: float, ratio: float, gammas: tuple[float, float], rates: str, dt: float, seed: int
 ) -> None:
-    machine = TwoLevelEngine(
-        beta_h=beta_h, beta_c=beta_h * ratio, gamma_h=gammas[0], gamma_c=gammas[1], rates=rates
-    )
+    machine = TwoLevelEngine(beta_h=beta_h, beta_c=beta_h * ratio, gamma_h=gammas[0], gamma_c=gammas[1], rates=rates)
     rng = np.random.default_rng(seed)
     state = np.stack([rng.random(32), rng.uniform(0.3, 1.0, 32)], axis=1)
     state[:2, 0] = 0.0, 1.0  # pure states

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
+
 from szilard.physics.baths import Bath, BosonicBath, FermionicBath, OhmicBath
 from szilard.physics.lindblad import (
     Generator,
