@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn import functional
 
 from ..physics.validation import ParameterError
-from .potential import FourierFeatures
+from .features import FourierFeatures
 
 LOG_STD_MIN, LOG_STD_MAX = -6.0, 1.0
 

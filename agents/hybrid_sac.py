@@ -17,7 +17,6 @@ expectation over the bath exactly; T. Haarnoja et al., ICML (2018). What differs
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch as th
@@ -29,25 +28,9 @@ from stable_baselines3.common.type_aliases import GymEnv, Schedule
 from ..physics.validation import ParameterError, check_integer, check_positive, check_range
 from .hybrid_policy import HybridSACPolicy
 from .potential import IteratedPotential
+from .schedules import HoldThenDecay
 
 LOG_TEMPERATURE_MIN, LOG_TEMPERATURE_MAX = -12.0, 5.0
-
-
-@dataclass(frozen=True)
-class HoldThenDecay:
-    """Learning-rate schedule: constant, then linear to nearly zero at the end.
-
-    Attributes:
-        rate: learning rate at the start.
-        hold: fraction of the training during which it stays.
-    """
-
-    rate: float
-    hold: float = 0.5
-
-    def __call__(self, progress_remaining: float) -> float:
-        # not exactly zero: Adam's averages shall not divide what is left by nothing
-        return self.rate * min(1.0, progress_remaining / (1.0 - self.hold) + 0.005)
 
 
 class HybridSAC(OffPolicyAlgorithm):

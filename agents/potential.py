@@ -22,33 +22,6 @@ import torch as th
 from torch import nn
 
 
-class FourierFeatures(nn.Module):
-    """(x, sin(W x), cos(W x)) with fixed random frequencies W ~ N(0, scale^2).
-
-    The optimal policy of a fast cycle switches between states that lie close together (a few per cent of the range of
-    the observation); plain networks resolve that late or not at all.
-
-    Source: M. Tancik et al., NeurIPS (2020); for reinforcement learning A. Li, D. Pathak, NeurIPS (2021).
-
-    Args:
-        n_in: number of inputs.
-        n_frequencies: number of random frequencies; 0 passes the inputs through.
-        scale: standard deviation of the frequencies (radians per unit of the observation).
-    """
-
-    frequencies: th.Tensor
-
-    def __init__(self, n_in: int, n_frequencies: int = 32, scale: float = 3.0) -> None:
-        super().__init__()
-        self.register_buffer("frequencies", scale * th.randn(n_in, n_frequencies))
-        self.n_out = n_in + 2 * n_frequencies
-
-    def forward(self, x: th.Tensor) -> th.Tensor:
-        """(B, n_in) -> (B, n_out)."""
-        z = x @ self.frequencies
-        return th.cat((x, th.sin(z), th.cos(z)), 1)
-
-
 class IteratedPotential(nn.Module):
     """Phi(s) = theta . features(s), and a delayed copy of theta.
 

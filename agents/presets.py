@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
+from .schedules import HoldThenDecay
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -25,7 +27,8 @@ class Preset:
         levels: grid points per control of a discrete encoding.
         episode_steps: training episodes are cut (and bootstrapped) after so many steps: fresh start states keep the
             data spread over all states, long after the policy has settled on a cycle.
-        hyperparameters: arguments of the algorithm.
+        hyperparameters: arguments of the algorithm; names and numbers stand for objects that need torch
+            (``features_extractor_class: fourier``, ``action_noise: standard deviation``).
     """
 
     about: str
@@ -43,7 +46,16 @@ class Preset:
         return getattr(import_module(module), name)
 
 
-_NETWORK = {"net_arch": [64, 64]}
+# small networks over random Fourier features: without the features SB3's algorithms stop a few per cent lower
+_NETWORK = {"net_arch": [64, 64], "features_extractor_class": "fourier"}
+_OFF_POLICY = {
+    "learning_rate": HoldThenDecay(1e-3, hold=0.4),
+    "gamma": 0.9,
+    "learning_starts": 1000,
+    "train_freq": 1,
+    "gradient_steps": 8,
+    "policy_kwargs": _NETWORK,
+}
 
 PRESETS: dict[str, Preset] = {
     "hybrid_sac": Preset(
@@ -54,42 +66,27 @@ PRESETS: dict[str, Preset] = {
         hyperparameters={"gradient_steps": 8},
     ),
     "sac": Preset(
-        about="soft actor-critic on a plain box; the bath is a score per choice",
+        about="soft actor-critic on a plain box; the bath by thresholds of one number",
         algorithm="stable_baselines3:SAC",
-        steps=12_000,
+        steps=16_000,
         n_envs=16,
-        encoding="argmax",
-        hyperparameters={
-            "learning_rate": 1e-3,
-            "gamma": 0.9,
-            "learning_starts": 1000,
-            "train_freq": 1,
-            "gradient_steps": 8,
-            "policy_kwargs": _NETWORK,
-        },
+        # half the usual target entropy of -1 per number: the noise of the policy costs power
+        hyperparameters={**_OFF_POLICY, "target_entropy": -4.0},
     ),
     "td3": Preset(
-        about="twin-delayed DDPG on a plain box; tends to collapse after its best",
+        about="twin-delayed DDPG on a plain box; often stays in a poor cycle",
         algorithm="stable_baselines3:TD3",
-        steps=12_000,
+        steps=16_000,
         n_envs=16,
-        encoding="argmax",
-        hyperparameters={
-            "learning_rate": 1e-3,
-            "gamma": 0.9,
-            "learning_starts": 1000,
-            "train_freq": 1,
-            "gradient_steps": 8,
-            "policy_kwargs": _NETWORK,
-        },
+        hyperparameters={**_OFF_POLICY, "action_noise": 0.3},
     ),
     "ppo": Preset(
-        about="proximal policy optimisation on a plain box; the bath by thresholds",
+        about="proximal policy optimisation on a plain box; the bath by thresholds of one number",
         algorithm="stable_baselines3:PPO",
         steps=300_000,
         n_envs=64,
         hyperparameters={
-            "learning_rate": 1e-3,
+            "learning_rate": HoldThenDecay(1e-3),
             "gamma": 0.9,
             "n_steps": 32,
             "batch_size": 256,
@@ -97,21 +94,19 @@ PRESETS: dict[str, Preset] = {
         },
     ),
     "dqn": Preset(
-        about="deep Q-network on a grid of 15 controls times the baths; the grid caps the power",
+        about="deep Q-network on a grid of 21 controls times the baths, whose best cycle has 99.97 % of the optimum",
         algorithm="stable_baselines3:DQN",
         steps=20_000,
         n_envs=4,
         encoding="discrete",
+        levels=21,
         hyperparameters={
-            "learning_rate": 1e-3,
-            "gamma": 0.9,
-            "learning_starts": 1000,
-            "train_freq": 1,
+            **_OFF_POLICY,
+            "learning_rate": HoldThenDecay(1e-3),
             "gradient_steps": 4,
+            "batch_size": 128,
             "target_update_interval": 500,
             "exploration_fraction": 0.3,
-            "batch_size": 128,
-            "policy_kwargs": _NETWORK,
         },
     ),
 }

@@ -99,7 +99,7 @@ def measure(
 def markdown(found: dict[str, dict[str, list[dict[str, Any]]]]) -> str:
     """The table of the README."""
     lines = [
-        "| agent | variant | median % of optimum | worst seed | best seed | wall time (s) | of it environment | steps |",
+        "| agent | variant | median % of optimum | worst seed | best seed | wall (s) | in environment | steps |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for algorithm, variants in found.items():

@@ -72,6 +72,8 @@ def check_hyperparameters(algorithm: str, given: Mapping[str, Any]) -> None:
         check_choice("key of agent.hyperparameters.policy_kwargs", name, policy)
         if name == "activation_fn" and isinstance(value, str):
             check_choice("agent.hyperparameters.policy_kwargs.activation_fn", value, ACTIVATIONS)
+        if name == "features_extractor_class":
+            check_choice("agent.hyperparameters.policy_kwargs.features_extractor_class", value, ("fourier",))
 
 
 def build(config: RunConfig) -> Built:
@@ -97,10 +99,10 @@ def build(config: RunConfig) -> Built:
     hyperparameters = {"device": "cpu", **preset.hyperparameters, **agent.hyperparameters}
     if "policy_kwargs" in agent.hyperparameters:
         own = preset.hyperparameters.get("policy_kwargs", {})
-        hyperparameters["policy_kwargs"] = _with_classes({**own, **agent.hyperparameters["policy_kwargs"]})
+        hyperparameters["policy_kwargs"] = {**own, **agent.hyperparameters["policy_kwargs"]}
     try:
-        # a copy: SB3 writes into policy_kwargs
-        model = preset.algorithm_class()("MlpPolicy", bridge, seed=agent.seed, **deepcopy(hyperparameters))
+        arguments = _with_objects(hyperparameters, bridge)
+        model = preset.algorithm_class()("MlpPolicy", bridge, seed=agent.seed, **arguments)
     except (TypeError, ValueError, AssertionError) as error:
         raise ParameterError(f"agent.hyperparameters: {error}") from error
     return Built(
@@ -132,8 +134,22 @@ def _check_type(name: str, value: Any, default: Any) -> None:
         raise ParameterError(f"{name} = {value!r}: must be a number")
 
 
-def _with_classes(policy_kwargs: dict[str, Any]) -> dict[str, Any]:
+def _with_objects(hyperparameters: Mapping[str, Any], bridge: SB3VecEnv) -> dict[str, Any]:
+    """A copy (SB3 writes into policy_kwargs) in which names and numbers have become the objects that SB3 takes."""
+    import numpy as np
     import torch
+    from gymnasium import spaces
+    from stable_baselines3.common.noise import NormalActionNoise
 
-    name = policy_kwargs.get("activation_fn")
-    return {**policy_kwargs, "activation_fn": getattr(torch.nn, name)} if isinstance(name, str) else policy_kwargs
+    from ..agents.features import FourierExtractor
+
+    found = deepcopy(dict(hyperparameters))
+    policy = found.get("policy_kwargs", {})
+    if isinstance(name := policy.get("activation_fn"), str):
+        policy["activation_fn"] = getattr(torch.nn, name)
+    if policy.get("features_extractor_class") == "fourier":
+        policy["features_extractor_class"] = FourierExtractor
+    if isinstance(sigma := found.get("action_noise"), Real) and isinstance(bridge.action_space, spaces.Box):
+        size = bridge.action_space.shape[0]
+        found["action_noise"] = NormalActionNoise(np.zeros(size), float(sigma) * np.ones(size))
+    return found

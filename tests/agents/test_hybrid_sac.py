@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,11 @@ from gymnasium import spaces
 
 import szilard
 from szilard.agents.evaluation import evaluate
+from szilard.agents.features import FourierFeatures
 from szilard.agents.hybrid_policy import HybridActor, HybridSACPolicy, squashed_log_density
-from szilard.agents.hybrid_sac import HoldThenDecay, HybridSAC
-from szilard.agents.potential import FourierFeatures, IteratedPotential
-from szilard.agents.presets import PRESETS
+from szilard.agents.hybrid_sac import HybridSAC
+from szilard.agents.potential import IteratedPotential
+from szilard.agents.schedules import HoldThenDecay
 from szilard.agents.vec_env import SB3VecEnv
 from szilard.envs.encodings import EncodeVectorAction, make_encoding
 from szilard.physics.control import ControlSpace, Range
@@ -251,18 +251,3 @@ def test_the_delayed_potential_follows_like_a_target_network() -> None:
     assert gap.abs().max() > 0
     potential.follow(0.25)
     assert th.allclose(potential.since_delayed(x), 0.75 * gap, atol=1e-6)
-
-
-# ---- presets -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_builds_and_trains(name: str) -> None:
-    preset = PRESETS[name]
-    vec = szilard.make_vec("TwoLevelEngine-v0", 2, max_episode_steps=preset.episode_steps)
-    env = SB3VecEnv(EncodeVectorAction(vec, preset.encoding, preset.levels))
-    settings = deepcopy(dict(preset.hyperparameters))  # SB3 writes into policy_kwargs
-    settings.update({"n_steps": 32, "batch_size": 64} if name == "ppo" else {"learning_starts": 10, "batch_size": 16})
-    model = preset.algorithm_class()("MlpPolicy", env, seed=0, device="cpu", **settings)
-    model.learn(64)
-    assert model.num_timesteps >= 64
