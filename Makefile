@@ -28,8 +28,8 @@ $(VENV)/installed: pyproject.toml requirements.lock
 	@touch $@
 	@echo "szilard is installed in $(VENV); try: $(BIN)/szilard doctor"
 
-demo: install  ## train an agent on the two-level engine, compare it with the certified optimum (about a minute)
-	@$(BIN)/szilard demo
+demo: install  ## train an agent, compare it with the certified optimum (about a minute); ARGS="--also ppo dqn" for more
+	@$(BIN)/szilard demo $(ARGS)
 
 test: install  ## run the tests
 	$(BIN)/python -m pytest -n auto

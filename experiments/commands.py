@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from rich.markup import escape
 from tyro.conf import Positional, UseAppendAction, arg
 
-from ..physics.validation import ParameterError
+from ..physics.validation import ParameterError, check_choice
 from .tables import Result, number, table, verdict
 
 if TYPE_CHECKING:
@@ -319,35 +319,38 @@ class Tensorboard(Command):
 
 @dataclass(kw_only=True)
 class Demo(Command):
-    """Train the default agent on the two-level engine for 45 seconds, then compare it with the optimum."""
+    """Train the default agent on the two-level engine, for 45 seconds at most, then compare it with the optimum."""
 
+    also: tuple[str, ...] = ()
+    """Further algorithms to train and compare, for example `ppo dqn`."""
     time_limit: float = 45.0
-    """Wall time of training (seconds)."""
+    """Wall time of the training of each agent (seconds)."""
     steps: int | None = None
     """Environment steps; default: the preset of the algorithm."""
     seed: int = 0
     """Seed of everything."""
     run_dir: Path | None = None
-    """Run folder; default: a new one below runs/."""
+    """Run folder of the default agent; default: a new one below runs/."""
     no_progress: bool = False
     """Show no progress bar."""
 
     def run(self) -> Result:
-        trained = Train(
-            env="szilard/TwoLevelEngine-v0",
-            steps=self.steps,
-            seed=self.seed,
-            time_limit=self.time_limit,
-            run_dir=self.run_dir,
-            no_progress=self.no_progress,
-        ).run()
-        if trained.exit_code:
-            return trained
+        from ..agents.presets import PRESETS
         from .runs import load_run
 
-        run = load_run(trained.data["run_dir"])
-        result = _compared(run.problem, [run], None, self.seed, True)
-        result.data["training"] = trained.data
+        for name in self.also:
+            check_choice("also", name, PRESETS)
+        default = Train(env="szilard/TwoLevelEngine-v0", steps=self.steps, run_dir=self.run_dir)
+        further = [replace(default, algorithm=name, steps=None, run_dir=None) for name in self.also]
+        trained = []
+        for one in (default, *further):
+            session = replace(one, seed=self.seed, time_limit=self.time_limit, no_progress=self.no_progress).run()
+            if session.exit_code:
+                return session
+            trained.append(session.data)
+        runs = [load_run(data["run_dir"]) for data in trained]
+        result = _compared(runs[0].problem, runs, None, self.seed, True)
+        result.data["training"] = trained[0] if len(trained) == 1 else trained
         return result
 
 

@@ -57,6 +57,10 @@ COLUMNS = (
 UNITS = "power in energy x rate, entropy production in nats x rate, period in 1/rate (hbar = k_B = 1)"
 
 
+RANDOM_STARTS = 128
+"""Start states of the random agent, whose mean is known only up to its statistical error."""
+
+
 @dataclass(frozen=True, eq=False)
 class Contender:
     """An agent that takes part.
@@ -277,6 +281,8 @@ def measure(
     # a period is found if it fits twice into the window
     longest = len(who.agent.cycle) if isinstance(who.agent, CycleAgent) else 0
     window = max(512, 2 * longest + 2)
+    if isinstance(who.agent, RandomAgent):
+        n_starts = max(n_starts, RANDOM_STARTS)
     found = evaluate(who.agent, machine, dt, who.encoding, who.levels, n_starts=n_starts, window=window, seed=seed)
     lower, upper = certificate.power_bounds
     # a machine without an upper bound is measured by its best known cycle

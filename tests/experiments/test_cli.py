@@ -143,10 +143,12 @@ def test_tensorboard_says_what_it_would_run(call: Call, tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:rich is experimental")  # tqdm's progress bar says so
-def test_demo(call: Call, tmp_path: Path) -> None:
-    data = call("demo", "--steps", "32", "--time-limit", "1", "--run-dir", str(tmp_path / "run"))
-    assert data["training"]["run_dir"] == str(tmp_path / "run")
-    assert {"hybrid_sac, seed 0", "fast Otto", "slow Otto", "random", "idle"} <= {r["label"] for r in data["rows"]}
+def test_demo(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = call("demo", "--steps", "32", "--time-limit", "1", "--run-dir", "run", "--also", "dqn")
+    assert data["training"][0]["run_dir"] == "run"
+    expected = {"hybrid_sac, seed 0", "dqn, seed 0", "fast Otto", "slow Otto", "random", "idle"}
+    assert expected <= {r["label"] for r in data["rows"]}
     assert Path(data["files"]["report"]).is_file()
 
 
@@ -163,6 +165,7 @@ MISTAKES = [
     (["train", ENV, "--set", "beta_c=1.3", "--set", "beta_c=1.4"], "given twice"),
     (["train", ENV, "--set", "beta_c=[1"], "no valid value"),
     (["train", ENV, "--set", "beta_c=0.5"], "beta_h = 1.0: must be < beta_c = 0.5"),
+    (["demo", "--also", "ddqn"], "did you mean 'dqn'"),
     (["train", "--config", "no/such/file.yaml"], "no/such/file.yaml"),
     (["resume", "no/such/run"], "no/such/run"),
     (["evaluate", "no/such/run"], "no/such/run"),
