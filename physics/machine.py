@@ -134,9 +134,20 @@ class Machine(ABC):
 
     # ---- observation ------------------------------------------------------------------------------------------
 
-    @abstractmethod
+    @cached_property
+    def usual_range(self) -> tuple[FloatArray, FloatArray]:
+        """Smallest and largest state that the machine usually visits, each of shape (n,)."""
+        raise NotImplementedError
+
+    @cached_property
+    def _scale(self) -> tuple[FloatArray, FloatArray]:
+        low, high = self.usual_range
+        return 0.5 * (low + high), 0.5 * (high - low)
+
     def observe(self, state: FloatArray) -> FloatArray:
-        """Observation of order one, shape (K, n_obs)."""
+        """Observation of order one, shape (K, n_obs): the state, scaled so that its usual range is [-1, 1]."""
+        middle, half = self._scale
+        return (state - middle) / half
 
     @property
     @abstractmethod

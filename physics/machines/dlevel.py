@@ -238,17 +238,11 @@ class DLevelMachine(AffineMachine):
     # ---- observation ------------------------------------------------------------------------------------------
 
     @cached_property
-    def _observation_scale(self) -> tuple[FloatArray, FloatArray]:
+    def usual_range(self) -> tuple[FloatArray, FloatArray]:
         # r_i lies between the smallest and the largest eigenvalue of B_i
         eigenvalues = np.linalg.eigvalsh(hermitian_basis(self.dim)[1:])
         low = np.concatenate([eigenvalues[:, 0], self.control_space.low])
-        high = np.concatenate([eigenvalues[:, -1], self.control_space.high])
-        return 0.5 * (low + high), 0.5 * (high - low)
-
-    def observe(self, state: FloatArray) -> FloatArray:
-        """State, scaled so that [-1, 1] spans what is possible."""
-        middle, half = self._observation_scale
-        return (state - middle) / half
+        return low, np.concatenate([eigenvalues[:, -1], self.control_space.high])
 
     @property
     def observation_bounds(self) -> tuple[FloatArray, FloatArray]:

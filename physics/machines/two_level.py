@@ -139,20 +139,15 @@ class TwoLevelEngine(AffineMachine):
     # ---- observation ------------------------------------------------------------------------------------------
 
     @cached_property
-    def _observation_scale(self) -> tuple[FloatArray, FloatArray]:
-        # [-1, 1] spans the populations that the two baths can reach, and the range of the control
+    def usual_range(self) -> tuple[FloatArray, FloatArray]:
+        # the populations that the two baths can reach, and the range of the control
         low = np.array([fermi(self.beta_c * self.E0 * self.u_max), self.u_min])
-        high = np.array([fermi(self.beta_h * self.E0 * self.u_min), self.u_max])
-        return 0.5 * (low + high), 0.5 * (high - low)
-
-    def observe(self, state: FloatArray) -> FloatArray:
-        middle, half = self._observation_scale
-        return (state - middle) / half
+        return low, np.array([fermi(self.beta_h * self.E0 * self.u_min), self.u_max])
 
     @property
     def observation_bounds(self) -> tuple[FloatArray, FloatArray]:
-        middle, half = self._observation_scale
-        return (np.array([0.0, self.u_min]) - middle) / half, (np.array([1.0, self.u_max]) - middle) / half
+        low, high = self.observe(np.array([[0.0, self.u_min], [1.0, self.u_max]]))
+        return low, high
 
     # ---- dynamics ---------------------------------------------------------------------------------------------
 
