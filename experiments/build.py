@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -10,23 +9,13 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from ..physics.machine import Machine
-from ..physics.validation import ParameterError, check_choice
+from ..physics.validation import ParameterError
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
     from ..agents.vec_env import SB3VecEnv
     from .config import RunConfig
-
-RESERVED = frozenset({
-    "self", "policy", "env", "seed", "verbose", "tensorboard_log", "monitor_wrapper", "_init_setup_model",
-    # state-dependent exploration draws noise before the checkpoint of a rollout: it would not resume bit for bit
-    "use_sde", "sde_sample_freq", "use_sde_at_warmup",
-})  # fmt: skip
-"""Arguments of an algorithm that are not for users: the run sets them."""
-
-POLICY_RESERVED = frozenset({"self", "observation_space", "action_space", "lr_schedule", "use_sde"})
-ACTIVATIONS = ("ReLU", "Tanh", "ELU", "SiLU", "GELU")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,31 +38,6 @@ class Built:
     encoding: str
     levels: int
     hyperparameters: dict[str, Any]
-
-
-def check_hyperparameters(algorithm: str, given: Mapping[str, Any]) -> None:
-    """Check names and plain types of hyper-parameters that override a preset.
-
-    Raises:
-        ParameterError: for an unknown name (with the nearest valid one) or text in place of a number.
-    """
-    from ..agents.presets import PRESETS
-
-    cls: Any = PRESETS[algorithm].algorithm_class()
-    allowed = {name: p for name, p in _arguments(cls).items() if name not in RESERVED}
-    for name, value in given.items():
-        check_choice(f"key of agent.hyperparameters ({algorithm})", name, allowed)
-        _check_type(f"agent.hyperparameters.{name}", value, allowed[name].default)
-    policy_kwargs = given.get("policy_kwargs", {})
-    if not isinstance(policy_kwargs, Mapping):
-        raise ParameterError(f"agent.hyperparameters.policy_kwargs = {policy_kwargs!r}: must map names to values")
-    policy = {name for name in _arguments(cls.policy_aliases["MlpPolicy"]) if name not in POLICY_RESERVED}
-    for name, value in policy_kwargs.items():
-        check_choice("key of agent.hyperparameters.policy_kwargs", name, policy)
-        if name == "activation_fn" and isinstance(value, str):
-            check_choice("agent.hyperparameters.policy_kwargs.activation_fn", value, ACTIVATIONS)
-        if name == "features_extractor_class":
-            check_choice("agent.hyperparameters.policy_kwargs.features_extractor_class", value, ("fourier",))
 
 
 def build(config: RunConfig) -> Built:
@@ -108,30 +72,6 @@ def build(config: RunConfig) -> Built:
     return Built(
         model, bridge, native.machine, native.kernel.dt, agent.encoding, agent.levels, hyperparameters
     )  # fmt: skip
-
-
-def _arguments(cls: type[Any]) -> dict[str, inspect.Parameter]:
-    """Arguments of the constructor by name, through ``**kwargs`` up to the base classes."""
-    found: dict[str, inspect.Parameter] = {}
-    for base in cls.__mro__:
-        if "__init__" not in vars(base):
-            continue
-        parameters = inspect.signature(base.__init__).parameters
-        for name, p in parameters.items():
-            if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
-                found.setdefault(name, p)
-        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-            break
-    return found
-
-
-def _check_type(name: str, value: Any, default: Any) -> None:
-    if isinstance(default, bool):
-        if not isinstance(value, bool):
-            raise ParameterError(f"{name} = {value!r}: must be true or false")
-    elif isinstance(default, Real) and (isinstance(value, bool) or not isinstance(value, (Real, tuple, list))):
-        # lists: SB3 takes for example train_freq: [1, episode]
-        raise ParameterError(f"{name} = {value!r}: must be a number")
 
 
 def _with_objects(hyperparameters: Mapping[str, Any], bridge: SB3VecEnv) -> dict[str, Any]:

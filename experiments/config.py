@@ -75,7 +75,7 @@ class AgentConfig:
     def __post_init__(self) -> None:
         from ..agents.presets import PRESETS
         from ..envs.encodings import ENCODINGS
-        from .build import check_hyperparameters
+        from .hyperparameters import check_hyperparameters
 
         check_choice("agent.algorithm", self.algorithm, PRESETS)
         check_integer("agent.seed", self.seed, 0)
@@ -181,7 +181,7 @@ class RunConfig:
             ParameterError: if the file is missing, is no YAML, or holds a bad configuration; it names the file.
         """
         try:
-            data = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)  # a SafeLoader
+            data = yaml.load(Path(path).read_text(encoding="utf-8"), Loader)  # a SafeLoader
         except OSError as error:
             raise ParameterError(f"configuration {str(path)!r}: {error.strerror}") from None
         except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -203,7 +203,7 @@ class RunConfig:
 _SECTIONS: dict[str, type[Any]] = {"environment": EnvironmentConfig, "agent": AgentConfig, "run": RunSettings}
 
 
-class _Loader(yaml.SafeLoader):
+class Loader(yaml.SafeLoader):
     """YAML 1.1 reads 1e-3 as text; this one reads it as the number that is meant, and refuses a key given twice."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
@@ -214,7 +214,7 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_Loader.add_implicit_resolver(
+Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
 )
 

@@ -11,7 +11,7 @@ import yaml
 
 from ..envs.catalogue import entry
 from ..physics.validation import ParameterError, check_choice
-from .config import AgentConfig, RunSettings, _Loader
+from .config import AgentConfig, Loader, RunSettings
 
 
 def parse(pairs: Iterable[str]) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def parse(pairs: Iterable[str]) -> dict[str, Any]:
         if key in found:
             raise ParameterError(f"--set {pair}: {key} is given twice")
         try:
-            found[key] = yaml.load(text, _Loader)  # a SafeLoader
+            found[key] = yaml.load(text, Loader)  # a SafeLoader
         except yaml.YAMLError:
             raise ParameterError(f"--set {pair}: {text!r} is no valid value") from None
     return found
@@ -61,7 +61,7 @@ def sort_into_sections(settings: Mapping[str, Any], env_id: str, algorithm: str)
 def _places(env_id: str, algorithm: str) -> dict[str, tuple[str, ...]]:
     from ..agents.presets import PRESETS
     from ..envs.machine_env import MachineVectorEnv
-    from .build import RESERVED, _arguments
+    from .hyperparameters import RESERVED, arguments
 
     check_choice("algorithm", algorithm, PRESETS)
     machine = [f.name for f in dataclasses.fields(entry(env_id).machine_class()) if f.init]
@@ -73,7 +73,7 @@ def _places(env_id: str, algorithm: str) -> dict[str, tuple[str, ...]]:
         (("environment", "parameters"), [*machine, *environment]),
         (("agent",), [f.name for f in dataclasses.fields(AgentConfig) if f.name != "hyperparameters"]),
         (("run",), [f.name for f in dataclasses.fields(RunSettings)]),
-        (("agent", "hyperparameters"), [p for p in _arguments(algorithm_class) if p not in RESERVED]),
+        (("agent", "hyperparameters"), [p for p in arguments(algorithm_class) if p not in RESERVED]),
     ]
     places: dict[str, tuple[str, ...]] = {}
     for path, names in sections:
