@@ -108,13 +108,13 @@ class MachineEnv(gym.Env[NDArray[np.float32], Any]):
             return None
         from .rendering import Window, draw_history, to_rgb
 
-        figure = draw_history(self.machine, list(self.kernel.history))
-        if self.render_mode == "rgb_array":
-            return to_rgb(figure)
-        if self._window is None:
-            self._window = Window(self.machine.title)
-        self._window.show(figure)
-        return None
+        if self.render_mode == "human":
+            if self._window is None:
+                self._window = Window(self.machine.title)
+            if self._window.is_open:
+                self._window.show(draw_history(self.machine, list(self.kernel.history)))
+            return None
+        return to_rgb(draw_history(self.machine, list(self.kernel.history)))
 
     def close(self) -> None:
         if self._window is not None:

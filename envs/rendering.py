@@ -194,10 +194,16 @@ class Window:
                     pyplot.get_backend(),
                 )
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is anything to see: drawing for a window that is not there costs time."""
+        window: Any = self._figure
+        return window is not None and self._pyplot.fignum_exists(window.number)
+
     def show(self, figure: Figure) -> None:
         """Show ``figure`` without blocking."""
         window: Any = self._figure
-        if window is None or not self._pyplot.fignum_exists(window.number):
+        if not self.is_open:
             return
         picture = to_rgb(figure)
         if self._image is None:
