@@ -57,7 +57,7 @@ def test_it_learns_the_optimal_cycle_quickly() -> None:
     model = HybridSAC("MlpPolicy", env, seed=1, gradient_steps=8)
     model.learn(4000, log_interval=10**6)
     score = evaluate(model, TwoLevelEngine(), 0.5, "box").power / 0.00909964
-    assert 0.9 < score <= 1.0 + 1e-6
+    assert 0.97 < score <= 1.0 + 1e-6
 
 
 def test_same_seed_same_parameters_bit_for_bit() -> None:
