@@ -94,9 +94,14 @@ class HybridSAC(OffPolicyAlgorithm):
         device: th.device | str = "cpu",
         _init_setup_model: bool = True,
     ) -> None:
-        for name, value in (("temperature_rate", temperature_rate), ("temperature_init", temperature_init)):
-            check_positive(name, value)
-        for name, value in (("anneal", anneal), ("average", average), ("huber", huber)):
+        positive = {
+            "temperature_rate": temperature_rate,
+            "temperature_init": temperature_init,
+            "anneal": anneal,
+            "average": average,
+            "huber": huber,
+        }
+        for name, value in positive.items():
             check_positive(name, value)
         check_range("head_share", head_share, 0.0, 1.0)
         check_range("potential_rate", potential_rate, 0.0, 1.0)

@@ -8,13 +8,13 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 
-from ..physics.validation import ParameterError, check_choice
+from ..physics.validation import check_choice
 
 if TYPE_CHECKING:
     from ..physics.machine import Machine
@@ -33,6 +33,7 @@ class Entry:
         max_episode_steps: time limit.
         baselines: reference cycles that ``szilard compare`` plays.
         references: ``"module:NAME"`` below ``szilard.physics`` of the reference values, checked by ``validate``.
+        tags: words for lists.
     """
 
     id: str
@@ -41,7 +42,7 @@ class Entry:
     max_episode_steps: int = 500
     baselines: tuple[str, ...] = ()
     references: str = ""
-    tags: tuple[str, ...] = field(default=())
+    tags: tuple[str, ...] = ()
 
     def machine_class(self) -> type[Machine]:
         """The machine's class (imports its module)."""
@@ -147,4 +148,4 @@ def make_vec(env_id: str, num_envs: int = 1, **settings: Any) -> MachineVectorEn
     return gym.make_vec(found.id, num_envs, vectorization_mode="vector_entry_point", **settings)  # type: ignore[return-value]
 
 
-__all__ = ["CATALOGUE", "Entry", "ParameterError", "configure", "entry", "make_vec", "register"]
+__all__ = ["CATALOGUE", "Entry", "configure", "entry", "load", "make_vec", "register"]
