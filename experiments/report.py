@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from markupsafe import Markup, escape
 
 from ..envs.style import GREEK, WORD, Units
+from .tables import flatten
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -153,17 +154,6 @@ def quantity(value: Any, unit: str, digits: int = 5) -> Markup:
     if unit.startswith("1/"):
         return escape(number(value, digits)) + "/" + symbols(unit.removeprefix("1/"))
     return escape(number(value, digits)) + (" " + symbols(unit) if unit not in ("", "1") else "")
-
-
-def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """``{"a": {"b": 1}}`` as ``{"a.b": 1}``."""
-    out: dict[str, Any] = {}
-    for key, value in nested.items():
-        if isinstance(value, Mapping):
-            out |= flatten(value, f"{prefix}{key}.")
-        else:
-            out[f"{prefix}{key}"] = value
-    return out
 
 
 def _plain(value: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from .callbacks import Checkpoint, Clock, Evaluate, PhysicsLog, Progress, Stop, 
 from .config import RunConfig
 from .reference import reference_lines
 from .run_folder import RunFolder, versions, write
-from .tables import to_json
+from .tables import flatten, to_json
 
 FINISHED = ("steps", "time limit")
 """Ways to stop after which nothing is left to do."""
@@ -212,17 +212,6 @@ def _settings(config: RunConfig, built: Built) -> dict[str, bool | int | float |
     agent = {**data["agent"], "hyperparameters": built.hyperparameters}
     flat = flatten({"environment": data["environment"], **agent})
     return {name: v if isinstance(v, (bool, int, float, str)) else str(v) for name, v in flat.items()}
-
-
-def flatten(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, keys joined by dots."""
-    flat: dict[str, Any] = {}
-    for key, value in data.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 @contextmanager

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from szilard.envs.style import new_figure, units_of
-from szilard.experiments.report import flatten, number, quantity, symbols, write_report
+from szilard.experiments.report import number, quantity, symbols, write_report
+from szilard.experiments.tables import flatten
 from szilard.physics.machines.two_level import TwoLevelEngine
 
 MACHINE = TwoLevelEngine()
