@@ -40,13 +40,14 @@ class Evaluation:
     """A policy's long-run averages; physical units, flows into the system positive.
 
     Attributes:
-        power: extracted work per time, mean over the starts.
+        power: P, mean over the starts: extracted work per time, or the cooling power of a refrigerator.
         heat_rates: heat per time from each bath, shape (B,), mean over the starts.
         entropy_production_rate: nats per time, mean over the starts.
-        efficiency: power / heat from the hottest bath; NaN unless both are positive.
-        efficiency_ratio: efficiency / Carnot efficiency.
+        efficiency: power / heat from the hottest bath, or the coefficient of performance cooling power / consumed
+            power of a refrigerator; NaN unless both are positive.
+        efficiency_ratio: efficiency / Carnot's.
         period: period of the limit cycle (time); NaN if the policy does not repeat, or runs differ.
-        powers: power from each start, shape (S,).
+        powers: P from each start, shape (S,).
         periodic: fraction of the starts that ended in a limit cycle.
         limit_cycle: the limit cycle from the start with the median power; of the recorded controls where the policy
             does not repeat; ``None`` if there is none (no bath, or a machine that is not affine).
@@ -90,7 +91,7 @@ class _Record:
         self.states = np.empty((steps + 1, starts, machine.n_state))
         self.values = np.empty((steps, starts, machine.control_space.n_values))
         self.choice: IntArray = np.empty((steps, starts), dtype=np.int64)
-        self.work = np.empty((steps, starts))
+        self.output = np.empty((steps, starts))
         self.heat = np.empty((steps, starts, len(machine.bath_names)))
 
 
@@ -135,18 +136,16 @@ def evaluate(
         if t >= 0:
             record.states[t + 1] = ledger["state"]
             record.values[t], record.choice[t] = ledger["control"], ledger["choice"]
-            record.work[t], record.heat[t] = ledger["work"], ledger["heat"]
+            record.output[t], record.heat[t] = ledger["power"] * dt, ledger["heat"]
     averages = [_average(machine, dt, record, k) for k in range(n_starts)]
     powers = np.array([a[0] for a in averages])
     heat_rates = np.mean([a[1] for a in averages], axis=0)
     cycles = [a[2] for a in averages]
     middle = int(np.argsort(powers)[len(powers) // 2])
     periods = np.array([c.period if c and repeats else np.nan for _, _, c, repeats in averages])
-    power, heat_in = float(powers.mean()), float(heat_rates[np.argmin(machine.betas)])
-    efficiency = power / heat_in if power > 0 and heat_in > 0 else np.nan
-    carnot = 1.0 - float(machine.betas.min() / machine.betas.max())
+    efficiency, carnot = _efficiency(machine, heat_rates)
     return Evaluation(
-        power=power,
+        power=float(powers.mean()),
         heat_rates=heat_rates,
         entropy_production_rate=-float(machine.betas @ heat_rates),
         efficiency=efficiency,
@@ -158,6 +157,20 @@ def evaluate(
         law_residual=residual,
         min_entropy_production=smallest,
     )
+
+
+def _efficiency(machine: Machine, heat_rates: FloatArray) -> tuple[float, float]:
+    """Efficiency of an engine or coefficient of performance of a refrigerator (NaN if it is none), and Carnot's."""
+    hot, cold = np.argmin(machine.betas), np.argmax(machine.betas)
+    ratio = float(machine.betas[hot] / machine.betas[cold])
+    extracted = float(heat_rates.sum())  # in the long run, since the internal energy is bounded
+    if machine.is_refrigerator:
+        gain, cost = float(heat_rates[cold]), -extracted
+        carnot = ratio / (1.0 - ratio) if ratio < 1.0 else np.inf
+    else:
+        gain, cost = extracted, float(heat_rates[hot])
+        carnot = 1.0 - ratio
+    return (gain / cost if gain > 0 and cost > 0 else np.nan), carnot
 
 
 def _average(machine: Machine, dt: float, record: _Record, k: int) -> tuple[float, FloatArray, LimitCycle | None, bool]:
@@ -178,4 +191,4 @@ def _average(machine: Machine, dt: float, record: _Record, k: int) -> tuple[floa
         else:
             return limit.power, limit.heat_rates, limit, period is not None
     time = n * dt
-    return -float(record.work[-n:, k].sum()) / time, record.heat[-n:, k].sum(axis=0) / time, None, False
+    return float(record.output[-n:, k].sum()) / time, record.heat[-n:, k].sum(axis=0) / time, None, False

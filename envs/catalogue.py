@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -49,6 +50,9 @@ class Entry:
         return load(self.machine)
 
 
+REFRIGERATOR_DT = 2.0 * math.pi / 0.05 / 128
+"""Step of the papers on the qubit refrigerator (time in 1/E0)."""
+
 CATALOGUE: tuple[Entry, ...] = (
     Entry(
         id="szilard/TwoLevelEngine-v0",
@@ -62,6 +66,27 @@ CATALOGUE: tuple[Entry, ...] = (
         baselines=("fast_otto", "slow_otto", "carnot_like", "idle"),
         references="machines.two_level_references:TWO_LEVEL_REFERENCES",
         tags=("engine", "certified optimum"),
+    ),
+    Entry(
+        id="szilard/QubitRefrigerator-v0",
+        machine="machines.qubit_refrigerator:QubitRefrigerator",
+        presets={
+            # PNAS Nexus 2, pgad248 (2023): Q = 4; npj Quantum Inf. 8, 1 (2022): Q = 30
+            "ErdmanNoe2023": {"Q_h": 4.0, "Q_c": 4.0, "dt": REFRIGERATOR_DT},
+            "ErdmanNoe2022": {"Q_h": 30.0, "Q_c": 30.0, "dt": REFRIGERATOR_DT},
+        },
+        baselines=("idle",),
+        tags=("refrigerator", "coherence"),
+    ),
+    Entry(
+        id="szilard/OscillatorEngine-v0",
+        machine="machines.oscillator:OscillatorEngine",
+        presets={
+            "ErdmanNoe2022": {"u_min": 0.5, "u_max": 0.99662, "dt": 0.2},
+            "ErdmanNoe2022Wide": {"u_min": 0.35, "u_max": 1.5, "dt": 0.2},
+        },
+        baselines=("fast_otto", "idle"),
+        tags=("engine", "coherence"),
     ),
 )  # fmt: skip
 

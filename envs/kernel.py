@@ -145,7 +145,7 @@ class Kernel:
             )
         ledger = {
             "time": self.time,
-            "power": flows.work * (-1.0 / self.dt),
+            "power": machine.output(flows) * (1.0 / self.dt),
             "work": flows.work,
             "heat": flows.heat,
             "energy_change": flows.energy_change,

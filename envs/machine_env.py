@@ -36,7 +36,8 @@ class MachineEnv(gym.Env[NDArray[np.float32], Any]):
     Info:
         The ledger of the step in physical units: ``time``, ``power``, ``work``, ``heat`` (one per bath),
         ``energy_change``, ``entropy_change``, ``entropy_production``, ``law_residual``, ``control``, ``choice``,
-        ``state``. Flows into the system are positive; ``power`` is extracted work per time.
+        ``state``. Flows into the system are positive; ``power`` is what the machine is for, extracted work or (of a
+        refrigerator) heat from the cold bath, per time.
     Starting state:
         Drawn by the machine, or ``reset(options={"state": array})``.
     Arguments:

@@ -50,12 +50,12 @@ class Reward(ABC):
 
 @dataclass(frozen=True)
 class Power(Reward):
-    """Extracted work per time: r = -W / (dt P0)."""
+    """Extracted work per time, r = -W / (dt P0); of a refrigerator the cooling power, r = Q_cold / (dt P0)."""
 
     def __call__(
         self, machine: Machine, before: FloatArray, after: FloatArray, flows: EnergyFlows, dt: float
     ) -> FloatArray:
-        return flows.work * (-1.0 / (dt * machine.power_unit))
+        return machine.output(flows) * (1.0 / (dt * machine.power_unit))
 
     def to_spec(self) -> str:
         return "power"
@@ -63,7 +63,7 @@ class Power(Reward):
 
 @dataclass(frozen=True)
 class HeatFlux(Reward):
-    """Heat from all baths per time: r = sum_a Q_a / (dt P0).
+    """Heat from all baths per time, r = sum_a Q_a / (dt P0); of a refrigerator from the cold bath alone.
 
     Source: P. A. Erdman, F. Noé, npj Quantum Inf. 8, 1 (2022), published code.
     """
@@ -71,7 +71,7 @@ class HeatFlux(Reward):
     def __call__(
         self, machine: Machine, before: FloatArray, after: FloatArray, flows: EnergyFlows, dt: float
     ) -> FloatArray:
-        return flows.heat.sum(axis=1) / (dt * machine.power_unit)
+        return flows.heat @ machine.power_weights / (dt * machine.power_unit)
 
     def to_spec(self) -> str:
         return "heat_flux"
@@ -82,7 +82,8 @@ class ShapedPower(Reward):
     """Power with a potential: r = [-W + Delta(E - U_ref)] / (dt P0), U_ref the machine's reference energy.
 
     The potential telescopes: over T steps the mean differs from the mean power by at most O(1/T), for any policy.
-    Without measurement -W + Delta E is the heat, so r = [sum_a Q_a - Delta U_ref] / (dt P0).
+    Without measurement -W + Delta E is the heat, so r = [sum_a Q_a - Delta U_ref] / (dt P0). Of a refrigerator
+    r = [Q_cold - Delta U_ref] / (dt P0).
 
     Source: potential-based shaping, A. Y. Ng, D. Harada, S. Russell, ICML (1999), here undiscounted because the
     figure of merit is a long-run average.
@@ -92,7 +93,8 @@ class ShapedPower(Reward):
         self, machine: Machine, before: FloatArray, after: FloatArray, flows: EnergyFlows, dt: float
     ) -> FloatArray:
         reference = machine.reference_energy(after) - machine.reference_energy(before)
-        return (flows.energy_change - flows.work - reference) / (dt * machine.power_unit)
+        gained = machine.output(flows) if machine.is_refrigerator else flows.energy_change - flows.work
+        return (gained - reference) / (dt * machine.power_unit)
 
     def to_spec(self) -> str:
         return "shaped_power"

@@ -79,11 +79,11 @@ class Bath(ABC):
 
     def emission(self, omega: np.ndarray) -> np.ndarray:
         """gamma(+omega) for omega > 0 (rate units), shape as ``omega``."""
-        return self.rates(omega, self.beta, self.gamma)[0]
+        return self.both(omega)[0]
 
     def absorption(self, omega: np.ndarray) -> np.ndarray:
         """gamma(-omega) for omega > 0 (rate units), shape as ``omega``."""
-        return self.rates(omega, self.beta, self.gamma)[1]
+        return self.both(omega)[1]
 
     def rate(self, omega: np.ndarray | float) -> np.ndarray:
         """gamma(omega) for real ``omega`` of any sign; positive omega is emission into the bath."""
@@ -141,6 +141,43 @@ class OhmicBath(Bath):
 
     def zero_frequency(self) -> float:
         return self.gamma / self.beta
+
+
+@dataclass(frozen=True)
+class ResonatorBath(Bath):
+    """Ohmic resistor seen through a resonant circuit (Lorentzian filter),
+
+        J(omega) = (gamma/2) omega / [1 + Q^2 (omega/omega_0 - omega_0/omega)^2].
+
+    ``rates`` are those of the bare resistor. The zero-frequency rate vanishes: the circuit lets no such noise pass.
+
+    Attributes:
+        quality: quality factor Q of the circuit, positive.
+        resonance: its resonance frequency omega_0 (energy), positive.
+
+    Source: B. Karimi, J. P. Pekola, Phys. Rev. B 94, 184503 (2016).
+    """
+
+    quality: float = 1.0
+    resonance: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_positive("quality", self.quality)
+        check_positive("resonance", self.resonance)
+
+    @staticmethod
+    def rates(omega: Any, beta: Any, gamma: Any) -> tuple[np.ndarray, np.ndarray]:
+        return OhmicBath.rates(omega, beta, 0.5 * gamma)
+
+    def both(self, omega: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        detuning = self.quality * (omega / self.resonance - self.resonance / omega)
+        down, up = self.rates(omega, self.beta, self.gamma)
+        passed = 1.0 / (1.0 + detuning * detuning)
+        return passed * down, passed * up
+
+    def zero_frequency(self) -> float:
+        return 0.0
 
 
 BATH_KINDS: dict[str, type[Bath]] = {"fermionic": FermionicBath, "bosonic": BosonicBath, "ohmic": OhmicBath}

@@ -71,6 +71,8 @@ class Machine(ABC):
     n_step_uniforms: ClassVar[int] = 0
     """How many uniforms ``propagate`` needs per system; 0 for a deterministic machine."""
     tolerance: ClassVar[LawTolerance] = EXACT
+    is_refrigerator: ClassVar[bool] = False
+    """What the power P of this machine is: the cooling power (heat from the coldest bath), or the extracted work."""
 
     # ---- what it is: subclasses define all of it, once per object ----------------------------------------------
 
@@ -98,6 +100,21 @@ class Machine(ABC):
     def dissipation_unit(self) -> float:
         """Sigma0: the rate of entropy production that rewards are measured in (nats per time)."""
         raise NotImplementedError
+
+    @cached_property
+    def power_weights(self) -> FloatArray:
+        """Weights g, shape (B,), with P = sum_b g_b J_b as a long-run average.
+
+        All ones for an engine (its internal energy is bounded, so all heat becomes work); the coldest bath alone for
+        a refrigerator.
+        """
+        if not self.is_refrigerator:
+            return np.ones(len(self.betas))
+        return (np.arange(len(self.betas)) == np.argmax(self.betas)).astype(float)
+
+    def output(self, flows: EnergyFlows) -> FloatArray:
+        """What the machine is for, per step: extracted work, or heat from the coldest bath; shape (K,), energy."""
+        return flows.heat @ self.power_weights if self.is_refrigerator else -flows.work
 
     @property
     def n_dynamic(self) -> int:

@@ -192,7 +192,12 @@ class LimitCycle:
 
     @property
     def power(self) -> float:
-        """P = -sum_k W_k / period: work extracted per time."""
+        """P: what the machine is for, per time; extracted work, or cooling power of a refrigerator."""
+        return float(self.cycle.machine.output(self.flows).sum()) / self.period
+
+    @property
+    def extracted_power(self) -> float:
+        """-sum_k W_k / period: work extracted per time; negative for a refrigerator."""
         return -float(self.flows.work.sum()) / self.period
 
     @property
@@ -207,10 +212,10 @@ class LimitCycle:
 
     @property
     def efficiency(self) -> float:
-        """eta = P / J_hot, hot being the hottest bath; NaN unless it gives heat."""
+        """eta = extracted power / J_hot, hot being the hottest bath; NaN unless it gives heat."""
         machine = self.cycle.machine
         heat = float(self.heat_rates[np.argmin(machine.betas)])
-        return self.power / heat if heat > self._round_off else np.nan
+        return self.extracted_power / heat if heat > self._round_off else np.nan
 
     @property
     def carnot_efficiency(self) -> float:
@@ -226,9 +231,10 @@ class LimitCycle:
 
     @property
     def cop(self) -> float:
-        """J_cold / (-P), cold being the coldest bath; NaN unless the machine cools it and consumes work."""
+        """J_cold / consumed power, cold being the coldest bath; NaN unless the machine cools it and consumes work."""
         heat = float(self.heat_rates[np.argmax(self.cycle.machine.betas)])
-        return heat / -self.power if heat > self._round_off and self.power < 0 else np.nan
+        work = -self.extracted_power
+        return heat / work if heat > self._round_off and work > 0 else np.nan
 
     @property
     def carnot_cop(self) -> float:

@@ -1,9 +1,10 @@
 """What an optimal control is optimal for: power against entropy production.
 
-    r_c = c P / P0 - (1 - c) Sigma / Sigma0,      P = sum_b J_b,   Sigma = -sum_b beta_b J_b        (long-run averages)
+    r_c = c P / P0 - (1 - c) Sigma / Sigma0,     P = sum_b g_b J_b,   Sigma = -sum_b beta_b J_b      (long-run averages)
 
-The internal energy is bounded, so the average power is the average of all heat currents, and r_c is one weighted sum
-of the heats, w_b = c / P0 + (1 - c) beta_b / Sigma0: affine in the state, with no need of the control held before.
+The internal energy is bounded, so the average power of an engine is the average of all heat currents (g_b = 1); that
+of a refrigerator is the heat current from its coldest bath. Either way r_c is one weighted sum of the heats,
+w_b = c g_b / P0 + (1 - c) beta_b / Sigma0: affine in the state, with no need of the control held before.
 
 Source: P. A. Erdman, F. Noé, PNAS Nexus 2, pgad248 (2023).
 """
@@ -39,7 +40,7 @@ class Objective:
     def heat_weights(self, machine: AffineMachine) -> FloatArray:
         """w_b, shape (B,): r_c = sum_b w_b J_b (time per energy)."""
         c = self.weight
-        weights = np.full(len(machine.betas), c / machine.power_unit)
+        weights = c / machine.power_unit * machine.power_weights
         # not evaluated for power alone: a machine need not have a unit of dissipation then
         return weights + (1.0 - c) * machine.betas / machine.dissipation_unit if c < 1.0 else weights
 
