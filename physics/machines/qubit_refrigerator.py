@@ -59,7 +59,7 @@ class QubitRefrigerator(AffineMachine):
     dynamic_names: ClassVar[tuple[str, ...]] = ("x", "y", "z")
     bath_names: ClassVar[tuple[str, ...]] = ("hot", "cold")
     n_initial_uniforms: ClassVar[int] = 1
-    quantities: ClassVar[dict[str, tuple[str, str]]] = {name: ("Bloch component", "1") for name in ("x", "y", "z")}
+    quantities: ClassVar[dict[str, tuple[str, str]]] = dict.fromkeys(("x", "y", "z"), ("Bloch component", "1"))
     is_refrigerator: ClassVar[bool] = True
 
     E0: float = parameter(1.0, "energy", "unit of the Hamiltonian")
