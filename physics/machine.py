@@ -255,6 +255,19 @@ class AffineMap(NamedTuple):
     heat_offset: np.ndarray
 
 
+class Counted(NamedTuple):
+    """Statistics of the heat N = sum_b w_b Q_b that is counted, jump by jump, during one hold.
+
+    Attributes:
+        covariance: of N with the dynamical variables after the hold, shape (K, n_x). For a variable that is no
+            expectation value (a function of some): the derivative of it with respect to the counting field.
+        variance: of N, shape (K,).
+    """
+
+    covariance: np.ndarray
+    variance: np.ndarray
+
+
 @dataclass(frozen=True)
 class AffineMachine(Machine):
     """A machine whose step and whose energy are affine in the dynamical variables x.
@@ -272,6 +285,14 @@ class AffineMachine(Machine):
     @abstractmethod
     def energy_row(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Row e (K, n_x) and offset e0 (K,) with internal energy e(u) x + e0(u); ``values`` is u (K, m)."""
+
+    def count(self, x: FloatArray, control: Control, dt: float, weights: FloatArray) -> Counted:
+        """Full counting statistics, to second order, of one hold that starts in the state x (K, n_x).
+
+        A jump that takes the energy omega out of bath b counts w_b omega; ``weights`` is w, shape (B,). The counter
+        starts at zero, uncorrelated with x; see ``counting.count_step`` for the sum over steps.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no counting statistics")
 
     def affine_derivative(self, control: Control, dt: float, j: int) -> AffineMap:
         """Derivative of ``affine`` with respect to continuous control ``j``, same shapes."""

@@ -24,7 +24,7 @@ from scipy.special import entr
 from ..baths import BATH_KINDS, MAX_EXPONENT, Bath, fermi
 from ..control import Control, ControlSpace, FloatArray, Range
 from ..laws import check_detailed_balance
-from ..machine import AffineMachine, AffineMap, Propagated, check_state_array, parameter
+from ..machine import AffineMachine, AffineMap, Counted, Propagated, check_state_array, parameter
 from ..validation import ParameterError, check_choice, check_positive, check_range
 
 HOT, COLD, NONE = 0, 1, 2
@@ -200,6 +200,17 @@ class TwoLevelEngine(AffineMachine):
             heat_matrix=(-gap * fraction)[:, None, None] * indicator[:, :, None],
             heat_offset=(gap * drive)[:, None] * indicator,
         )
+
+    def count(self, x: FloatArray, control: Control, dt: float, weights: FloatArray) -> Counted:
+        # one bath: N = w eps (n' - n), whatever happens in between, so two transition probabilities tell all
+        p = x[:, 0]
+        gap = self.E0 * control.values[:, 0]
+        equilibrium, fraction = self._relaxation(gap, control.choice, dt)
+        quantum = gap * (self._by_choice[3] @ weights)[control.choice]
+        up, down = (1.0 - p) * equilibrium * fraction, p * (1.0 - equilibrium) * fraction
+        change = up - down
+        covariance = quantum * (up - (p + change) * change)
+        return Counted(covariance[:, None], quantum * quantum * (up + down - change * change))
 
     def energy_row(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
         return self.E0 * values, -0.5 * self.E0 * values[:, 0]
