@@ -15,17 +15,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import product
 
 import numpy as np
 from scipy.optimize import minimize
 
 from ..control import FloatArray, IntArray
-from ..machine import AffineMachine, AffineMap
+from ..machine import AffineMachine
 from ..validation import ParameterError, check_integer, check_positive, check_shape
-from .cycle import RADIUS_LIMIT, Cycle, affine_steps
+from .cycle import Cycle
 from .objective import Objective
+from .stretch import contracts, resolvent, steps_of, suffixes
 
 POWER = Objective()
 """The default objective."""
@@ -60,48 +60,27 @@ def average_reward(
         Average rewards (K,) and their derivatives with respect to ``values``, (K, N, m). A cycle without a limit
         cycle (spectral radius >= 1) has the reward NaN and no gradient (zero).
     """
-    (k, n, m), nx = values.shape, machine.n_dynamic
+    k, n, _ = values.shape
     durations = np.broadcast_to(durations, (k, n))
-    flat = (values.reshape(k * n, m), choice.reshape(k * n), durations.reshape(k * n))
-
-    def shaped(step: AffineMap) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        rho, rho0 = objective.reward_rows(machine, step)
-        return (
-            step.matrix.reshape(k, n, nx, nx),
-            step.offset.reshape(k, n, nx),
-            rho.reshape(k, n, nx),
-            rho0.reshape(k, n),
-        )
-
-    matrix, offset, rho, rho0 = shaped(affine_steps(machine.affine, *flat))
-    total, shift = np.broadcast_to(np.eye(nx), (k, nx, nx)), np.zeros((k, nx))
-    for i in range(n):
-        total = matrix[:, i] @ total
-        shift = _apply(matrix[:, i], shift) + offset[:, i]
-    stable = np.abs(np.linalg.eigvals(total)).max(axis=1) < RADIUS_LIMIT
-    # a cycle that does not contract gets the map 0 instead, so that the batch can go on; its reward is NaN
-    inverse = np.linalg.inv(np.eye(nx) - np.where(stable[:, None, None], total, 0.0))
-    x = np.empty((k, n + 1, nx))
-    x[:, 0] = _apply(inverse, shift)
-    for i in range(n):
-        x[:, i + 1] = _apply(matrix[:, i], x[:, i]) + offset[:, i]
+    steps, slopes = steps_of(machine, values, choice, durations, objective)
+    onward = suffixes(steps)
+    period_map = onward[0]
+    stable = contracts(period_map.matrix)
+    inverse = resolvent(period_map.matrix, stable)
+    x = [np.einsum("ijk,jk->ik", inverse, period_map.offset)]
+    for i in range(n - 1):
+        x.append(steps.at(i).apply(x[-1]))
+    states = np.array(x)
     period = durations.sum(axis=1)
-    reward = (np.einsum("kni,kni->k", rho, x[:, :n]) + rho0.sum(axis=1)) / period
-
-    back = np.zeros((k, nx))
-    for i in reversed(range(n)):
-        back = rho[:, i] + _apply_transposed(matrix[:, i], back)
-    adjoint = np.empty((k, n + 1, nx))
-    adjoint[:, n] = _apply_transposed(inverse, back)
-    for i in reversed(range(n)):
-        adjoint[:, i] = rho[:, i] + _apply_transposed(matrix[:, i], adjoint[:, i + 1])
-    gradient = np.empty((k, n, m))
-    for j in range(m):
-        derivative = partial(machine.affine_derivative, j=j)
-        dmatrix, doffset, drho, drho0 = shaped(affine_steps(derivative, *flat))
-        dx = np.einsum("knij,knj->kni", dmatrix, x[:, :n]) + doffset
-        direct = np.einsum("kni,kni->kn", drho, x[:, :n]) + drho0
-        gradient[:, :, j] = (direct + np.einsum("kni,kni->kn", adjoint[:, 1:], dx)) / period[:, None]
+    reward = (np.einsum("ik,ik->k", period_map.rho, x[0]) + period_map.rho0) / period
+    # lambda at the end of the period, where the next one begins; then lambda_i = rho_(i...N-1) + M_(i...N-1)^T lambda_N
+    end = np.einsum("jik,jk->ik", inverse, period_map.rho)
+    adjoint = np.array([np.einsum("jik,jk->ik", s.matrix, end) + s.rho for s in onward[1:]])
+    gradient = np.empty_like(values)
+    for j, slope in enumerate(slopes):
+        change = np.einsum("nijk,njk->nik", slope.matrix, states) + slope.offset
+        direct = np.einsum("nik,nik->nk", slope.rho, states) + slope.rho0
+        gradient[:, :, j] = ((direct + np.einsum("nik,nik->nk", adjoint, change)) / period).T
     return np.where(stable, reward, np.nan), np.where(stable[:, None, None], gradient, 0.0)
 
 
@@ -272,11 +251,3 @@ def _promising(value: FloatArray, words: IntArray, n_words: int = 3) -> list[int
             seen.add(words[k].tobytes())
             rows.append(int(k))
     return rows
-
-
-def _apply(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    return np.einsum("kij,kj->ki", matrix, vector)
-
-
-def _apply_transposed(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    return np.einsum("kji,kj->ki", matrix, vector)
