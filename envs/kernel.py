@@ -16,6 +16,7 @@ from ..physics.laws import EnergyFlows, audit
 from ..physics.machine import Machine
 from ..physics.validation import check_positive, check_shape
 from .actions import ActionDecoder, native_space
+from .observations import make_view
 from .rewards import Reward, make_reward
 
 HISTORY = 512
@@ -42,12 +43,14 @@ class Kernel:
         machine: the machine.
         num: number of systems K.
         dt: duration of a step (time unit of the machine), > 0.
-        reward: a ``Reward``, its name, or weights by name.
+        reward: a ``Reward``, its name, or weights by name; ``None``: ``"shaped_power"`` where the state is seen, else
+            ``"heat_flux"``, which can be measured without knowing the state.
         check_laws: audit the first and second law in every step.
         keep_history: keep the last steps of system 0 for rendering.
+        observation, history: what the agent sees, see ``make_view``.
 
     Raises:
-        ParameterError: for a bad ``dt`` or reward.
+        ParameterError: for a bad ``dt``, reward or observation.
     """
 
     def __init__(
@@ -55,13 +58,17 @@ class Kernel:
         machine: Machine,
         num: int,
         dt: float,
-        reward: Reward | str | dict[str, float],
+        reward: Reward | str | dict[str, float] | None = None,
         check_laws: bool = True,
         keep_history: bool = False,
+        observation: str = "state",
+        history: int | None = None,
     ) -> None:
         check_positive("dt", dt)
         self.machine, self.num, self.dt = machine, num, float(dt)
-        self.reward = make_reward(reward)
+        self.view = make_view(machine, num, self.dt, observation, history)
+        usual = "shaped_power" if observation == "state" else "heat_flux"
+        self.reward = make_reward(usual if reward is None else reward)
         self.check_laws = check_laws
         self.rngs: list[np.random.Generator] = [np.random.default_rng() for _ in range(num)]
         self.state: FloatArray = np.zeros((num, machine.n_state))
@@ -70,9 +77,7 @@ class Kernel:
         self.history: deque[Frame] | None = deque(maxlen=HISTORY) if keep_history else None
 
         self.decode = ActionDecoder(machine.control_space, num)
-        low, high = (b.astype(np.float32) for b in machine.observation_bounds)
-        # float32 rounding must not push an extreme state out of its own space
-        self.observation_space = spaces.Box(np.nextafter(low, -np.inf), np.nextafter(high, np.inf), dtype=np.float32)
+        self.observation_space = spaces.Box(*self.view.bounds, dtype=np.float32)
         self.action_space = native_space(machine.control_space)
         self._rows = np.arange(num)
 
@@ -104,12 +109,13 @@ class Kernel:
         self.state, self.time = self.state.copy(), self.time.copy()
         self.state[rows], self.time[rows] = state, 0.0
         self._last = None
+        self.view.reset(rows)
         if self.history is not None and 0 in rows:
             self.history.clear()
 
     def observe(self) -> NDArray[np.float32]:
         """Observations, shape (K, n_obs)."""
-        return self.machine.observe(self.state).astype(np.float32)
+        return self.view(self.state)
 
     def step(self, control: Control) -> tuple[FloatArray, dict[str, NDArray[Any]]]:
         """Advance all systems by one step.
@@ -129,6 +135,7 @@ class Kernel:
             residual, sigma = flows.first_law_residual(), flows.entropy_production(machine.betas)
         reward = self.reward(machine, before, after, flows, self.dt)
         self.state, self._last = after, flows
+        self.view.record(control, flows)
         self.time = self.time + self.dt
         if self.history is not None:
             self.history.append(
@@ -170,7 +177,7 @@ class Kernel:
             "state": self.state.copy(),
             "time": self.time.copy(),
             "rngs": [rng.bit_generator.state for rng in self.rngs],
-        }
+        } | self.view.get_state()
 
     def set_state(self, saved: dict[str, Any]) -> None:
         """Restore what ``get_state`` returned; the next steps are then bit-identical.
@@ -181,6 +188,7 @@ class Kernel:
         state = np.asarray(saved["state"], dtype=float)
         check_shape("state", state, (self.num, self.machine.n_state))
         self.machine.check_state(state)
+        self.view.set_state(saved)
         self.state, self.time, self._last = state.copy(), np.array(saved["time"], dtype=float), None
         for rng, rng_state in zip(self.rngs, saved["rngs"], strict=True):
             rng.bit_generator.state = rng_state

@@ -30,18 +30,22 @@ class MachineEnv(gym.Env[NDArray[np.float32], Any]):
         A machine with only one of the two has that space bare. For algorithms that need a plain ``Box`` or
         ``Discrete`` see ``szilard.envs.encodings``.
     Observation:
-        ``Box``: the machine's state scaled by known physics to order one (no running statistics).
+        ``Box``: the machine's state scaled by known physics to order one (no running statistics). In black-box mode
+        (``observation="history"`` or ``"actions"``) the last actions, with or without the heat fluxes, and nothing
+        of the state; see ``szilard.envs.observations``.
     Reward:
-        Dimensionless, of order one; see ``szilard.envs.rewards``.
+        Dimensionless, of order one; see ``szilard.envs.rewards``. Shaped power by default, in black-box mode the heat
+        flux: the reference energy of the shaped one is a function of the state.
     Info:
         The ledger of the step in physical units: ``time``, ``power``, ``work``, ``heat`` (one per bath),
         ``energy_change``, ``entropy_change``, ``entropy_production``, ``law_residual``, ``control``, ``choice``,
-        ``state``. Flows into the system are positive; ``power`` is what the machine is for, extracted work or (of a
-        refrigerator) heat from the cold bath, per time.
+        ``state`` (in black-box mode too: it is for whoever evaluates). Flows into the system are positive; ``power``
+        is what the machine is for, extracted work or (of a refrigerator) heat from the cold bath, per time.
     Starting state:
         Drawn by the machine, or ``reset(options={"state": array})``.
     Arguments:
-        See ``Kernel``; ``render_mode`` is ``"rgb_array"``, ``"human"`` or ``None``.
+        See ``Kernel``; ``history`` is the number of steps that the agent sees; ``render_mode`` is ``"rgb_array"``,
+        ``"human"`` or ``None``.
 
     Raises:
         ParameterError: for a bad argument, action or state.
@@ -54,14 +58,17 @@ class MachineEnv(gym.Env[NDArray[np.float32], Any]):
         self,
         machine: Machine,
         dt: float,
-        reward: Reward | str | dict[str, float] = "shaped_power",
+        reward: Reward | str | dict[str, float] | None = None,
         check_laws: bool = True,
         render_mode: str | None = None,
+        observation: str = "state",
+        history: int | None = None,
     ) -> None:
         if render_mode is not None:
             check_choice("render_mode", render_mode, RENDER_MODES)
         self.render_mode = render_mode
-        self.kernel = Kernel(machine, 1, dt, reward, check_laws, keep_history=render_mode is not None)
+        keep = render_mode is not None
+        self.kernel = Kernel(machine, 1, dt, reward, check_laws, keep, observation, history)
         self.observation_space = self.kernel.observation_space
         self.action_space = self.kernel.action_space
         self._window: Any = None
@@ -140,7 +147,7 @@ class MachineVectorEnv(VectorEnv[NDArray[np.float32], Any, Any]):
     Args:
         num_envs: K >= 1.
         max_episode_steps: truncate after this many steps; ``None``: never.
-        machine, dt, reward, check_laws: see ``MachineEnv``.
+        machine, dt, reward, check_laws, observation, history: see ``MachineEnv``.
         render_mode: ``"rgb_array"`` or ``None``; draws copy 0.
 
     Raises:
@@ -160,9 +167,11 @@ class MachineVectorEnv(VectorEnv[NDArray[np.float32], Any, Any]):
         dt: float,
         num_envs: int = 1,
         max_episode_steps: int | None = None,
-        reward: Reward | str | dict[str, float] = "shaped_power",
+        reward: Reward | str | dict[str, float] | None = None,
         check_laws: bool = True,
         render_mode: str | None = None,
+        observation: str = "state",
+        history: int | None = None,
     ) -> None:
         check_integer("num_envs", num_envs, 1)
         if max_episode_steps is not None:
@@ -170,7 +179,8 @@ class MachineVectorEnv(VectorEnv[NDArray[np.float32], Any, Any]):
         if render_mode is not None:
             check_choice("render_mode", render_mode, self.metadata["render_modes"])
         self.num_envs, self.max_episode_steps, self.render_mode = num_envs, max_episode_steps, render_mode
-        self.kernel = Kernel(machine, num_envs, dt, reward, check_laws, keep_history=render_mode is not None)
+        keep = render_mode is not None
+        self.kernel = Kernel(machine, num_envs, dt, reward, check_laws, keep, observation, history)
         self.single_observation_space = self.kernel.observation_space
         self.single_action_space = self.kernel.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
