@@ -8,6 +8,7 @@ state. From a policy that does not repeat, the window that closes best on itself
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -105,6 +106,7 @@ def evaluate(
     burn_in: int = 256,
     window: int = 512,
     seed: int = 0,
+    settings: Mapping[str, Any] | None = None,
 ) -> Evaluation:
     """Run the deterministic policy from ``n_starts`` start states and average over its limit cycles.
 
@@ -115,11 +117,13 @@ def evaluate(
         encoding: action encoding that the agent speaks; ``None`` for native actions.
         levels: grid points per control of a grid encoding.
         n_starts: number S of start states.
-        burn_in: steps before the window.
+        burn_in: steps before the window; never less than twice the history that the agent sees.
         window: steps of the window; twice the longest period that can be found.
         seed: seed of the start states; evaluation uses its own generators and disturbs no training.
+        settings: further arguments of ``MachineVectorEnv``: what the agent sees (``observation``, ``history``).
     """
-    native = MachineVectorEnv(machine, dt, n_starts)
+    native = MachineVectorEnv(machine, dt, n_starts, **(settings or {}))
+    burn_in = max(burn_in, 2 * native.kernel.view.steps)
     venv: Any = native if encoding is None else EncodeVectorAction(native, encoding, levels)
     observation, _ = venv.reset(seed=seed)
     record = _Record(machine, window, n_starts)

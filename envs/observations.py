@@ -19,6 +19,7 @@ ends at 20 of these units.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +33,9 @@ from ..physics.validation import ParameterError, check_choice, check_integer, ch
 OBSERVATIONS = ("state", "history", "actions")
 """Observations by name."""
 
+SEEN = ("observation", "history")
+"""Settings of an environment that say what the agent sees."""
+
 STEPS = 128
 """Steps N of a history by default; Erdman & Noé (2023)."""
 
@@ -44,6 +48,9 @@ Rows = NDArray[np.int64]
 
 class View:
     """Watches K systems and says what is seen of them: here the machine's own observation of its state."""
+
+    steps = 0
+    """Steps of the past that are seen."""
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
@@ -104,6 +111,7 @@ class HistoryView(View):
     def __init__(self, machine: Machine, num: int, dt: float, steps: int = STEPS, heat: bool = True) -> None:
         check_integer("history", steps, 1)
         super().__init__(machine)
+        self.steps = steps
         space = machine.control_space
         self.layout = HistoryLayout(steps, space.n_values, space.n_choices, len(machine.bath_names) * heat)
         self._middle, self._half = 0.5 * (space.low + space.high), 0.5 * (space.high - space.low)
@@ -125,13 +133,13 @@ class HistoryView(View):
 
     @property
     def _window(self) -> NDArray[np.float32]:
-        return self._rows[:, self._end - self.layout.steps : self._end]
+        return self._rows[:, self._end - self.steps : self._end]
 
     def reset(self, rows: Rows) -> None:
         self._rows[rows] = 0.0
 
     def record(self, control: Control, flows: EnergyFlows) -> None:
-        steps, m, n = self.layout.steps, self.layout.n_values, self.layout.n_choices
+        steps, m, n = self.steps, self.layout.n_values, self.layout.n_choices
         if self._end == 2 * steps:
             self._rows[:, :steps] = self._rows[:, steps:]
             self._end = steps
@@ -150,7 +158,7 @@ class HistoryView(View):
             raise ParameterError("the saved state has no history: it belongs to another observation")
         history = np.asarray(saved["history"], dtype=np.float32)
         check_shape("history", history, self._window.shape)
-        self._end = self.layout.steps
+        self._end = self.steps
         self._rows[:, : self._end] = history
 
 
@@ -173,6 +181,11 @@ def make_view(machine: Machine, num: int, dt: float, observation: str = "state",
             raise ParameterError(f"history = {history!r}: needs observation = 'history' or 'actions'")
         return View(machine)
     return HistoryView(machine, num, dt, STEPS if history is None else history, heat=observation == "history")
+
+
+def what_is_seen(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those settings of an environment that an agent needs to be run again: what it sees."""
+    return {name: settings[name] for name in SEEN if name in settings}
 
 
 def heat_unit(machine: Machine, dt: float, systems: int = 64, steps: int = 64) -> FloatArray:

@@ -28,6 +28,7 @@ class Built:
         machine: the machine behind it.
         dt: duration of a step.
         encoding, levels: how actions are encoded.
+        seen: the settings of the environment that say what the agent sees.
         hyperparameters: what the algorithm was built with.
     """
 
@@ -37,6 +38,7 @@ class Built:
     dt: float
     encoding: str
     levels: int
+    seen: dict[str, Any]
     hyperparameters: dict[str, Any]
 
 
@@ -52,6 +54,7 @@ def build(config: RunConfig) -> Built:
     from ..agents.vec_env import SB3VecEnv
     from ..envs.catalogue import make_vec
     from ..envs.encodings import EncodeVectorAction
+    from ..envs.observations import what_is_seen
 
     environment, agent = config.environment, config.agent
     if agent.n_envs is None or agent.encoding is None or agent.levels is None:
@@ -69,8 +72,9 @@ def build(config: RunConfig) -> Built:
         model = preset.algorithm_class()("MlpPolicy", bridge, seed=agent.seed, **arguments)
     except (TypeError, ValueError, AssertionError) as error:
         raise ParameterError(f"agent.hyperparameters: {error}") from error
+    seen = what_is_seen(environment.parameters)
     return Built(
-        model, bridge, native.machine, native.kernel.dt, agent.encoding, agent.levels, hyperparameters
+        model, bridge, native.machine, native.kernel.dt, agent.encoding, agent.levels, seen, hyperparameters
     )  # fmt: skip
 
 

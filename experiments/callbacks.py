@@ -165,7 +165,9 @@ class Evaluate(RunCallback):
         built = self.built
         with checkpoint.undisturbed_rng():
             self.last_step = self.step
-            self.last = evaluate(built.model, built.machine, built.dt, built.encoding, built.levels)
+            self.last = evaluate(
+                built.model, built.machine, built.dt, built.encoding, built.levels, settings=built.seen
+            )
         return self.last
 
     def evaluate(self) -> Evaluation:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -72,6 +72,7 @@ class Contender:
         group: runs of one group differ by their seed only; empty for a reference.
         seed: seed of the training.
         run: run folder it comes from.
+        settings: what it sees of the machine, see ``evaluate``.
     """
 
     label: str
@@ -81,6 +82,7 @@ class Contender:
     group: str = ""
     seed: int | None = None
     run: Path | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -283,7 +285,10 @@ def measure(
     window = max(512, 2 * longest + 2)
     if isinstance(who.agent, RandomAgent):
         n_starts = max(n_starts, RANDOM_STARTS)
-    found = evaluate(who.agent, machine, dt, who.encoding, who.levels, n_starts=n_starts, window=window, seed=seed)
+    found = evaluate(
+        who.agent, machine, dt, who.encoding, who.levels,
+        n_starts=n_starts, window=window, seed=seed, settings=who.settings,
+    )  # fmt: skip
     lower, upper = certificate.power_bounds
     # a machine without an upper bound is measured by its best known cycle
     return Row(who, found, 100.0 * found.power / (upper if math.isfinite(upper) else lower))

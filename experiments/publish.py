@@ -89,7 +89,7 @@ def render(run: LearnedRun, path: Path) -> Path:
     """
     check_choice("format of the picture", path.suffix.lower(), FORMATS)
     who, machine, dt = run.contender, run.problem.machine, run.problem.dt
-    limit = evaluate(who.agent, machine, dt, who.encoding, who.levels).limit_cycle
+    limit = evaluate(who.agent, machine, dt, who.encoding, who.levels, settings=who.settings).limit_cycle
     if limit is None:
         raise ParameterError(f"run {str(run.folder.path)!r}: the policy does not settle into a limit cycle")
     best = certify(machine, dt).cycle.limit_cycle()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..envs.catalogue import Entry, configure, entry
+from ..envs.observations import SEEN, what_is_seen
 from ..physics.machine import AffineMachine
 from ..physics.validation import ParameterError
 from .compare import Contender
@@ -82,6 +83,7 @@ def load_run(path: str | Path, which: str = "final") -> LearnedRun:
         group=name,
         seed=agent.seed,
         run=folder.path,
+        settings=what_is_seen(environment.parameters),
     )
     return LearnedRun(folder, config, problem, contender)
 
@@ -117,7 +119,9 @@ def _told_apart(runs: list[LearnedRun]) -> list[LearnedRun]:
 
 
 def _settings(run: LearnedRun) -> dict[str, Any]:
-    """What was set of the agent, but its seed."""
+    """What was set of the agent and of what it sees and is rewarded for, but its seed."""
     agent = dataclasses.asdict(run.config.agent)
     own = agent.pop("hyperparameters")
-    return {k: v for k, v in agent.items() if k not in ("seed", "algorithm")} | dict(own)
+    environment = run.config.environment.parameters
+    told = {"observation": "state"} | {k: environment[k] for k in (*SEEN, "reward") if k in environment}
+    return told | {k: v for k, v in agent.items() if k not in ("seed", "algorithm")} | dict(own)
