@@ -184,7 +184,7 @@ def exhaustive_words(
         words = np.array(list(necklaces(n, space.n_choices)))
         batch = np.repeat(words, n_starts, axis=0)
         starts = space.low + (space.high - space.low) * rng.random((len(batch), n, space.n_values))
-        value, values = _climb(machine, starts, batch, dt, objective)
+        value, values = climb(machine, starts, batch, dt, objective)
         value = np.where(np.isnan(value), -np.inf, value)
         found: list[BestCycle] = []
         for k in _promising(value, batch):
@@ -205,7 +205,7 @@ def necklaces(n: int, n_letters: int) -> Iterator[tuple[int, ...]]:
             yield word
 
 
-def _climb(
+def climb(
     machine: AffineMachine,
     values: FloatArray,
     choice: IntArray,
@@ -216,6 +216,17 @@ def _climb(
     """Projected gradient ascent of K cycles at once, each with its own Barzilai-Borwein step.
 
     J. Barzilai, J. M. Borwein, IMA J. Numer. Anal. 8, 141 (1988). Not monotone: the best point met is returned.
+
+    Args:
+        machine: the machine.
+        values: continuous controls at the start, shape (K, N, m).
+        choice: discrete choices, shape (K, N).
+        dt: length of a step (time).
+        objective: what is maximised.
+        n_iterations: number of steps uphill.
+
+    Returns:
+        Best average rewards (K,), NaN for a cycle without limit cycle, and the controls (K, N, m) that earn them.
     """
     low, span = machine.control_space.low, machine.control_space.high - machine.control_space.low
     durations = np.full(values.shape[1], float(dt))
