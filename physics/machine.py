@@ -27,6 +27,7 @@ import numpy as np
 
 from .control import Control, ControlSpace, FloatArray
 from .laws import EXACT, EnergyFlows, LawTolerance
+from .portrait import Portrait
 from .validation import ParameterError, check_shape
 
 
@@ -73,6 +74,8 @@ class Machine(ABC):
     tolerance: ClassVar[LawTolerance] = EXACT
     is_refrigerator: ClassVar[bool] = False
     """What the power P of this machine is: the cooling power (heat from the coldest bath), or the extracted work."""
+    natural_units: ClassVar[str] = "hbar = k_B = 1"
+    """The constants that are 1, for tables and reports."""
 
     # ---- what it is: subclasses define all of it, once per object ----------------------------------------------
 
@@ -148,6 +151,11 @@ class Machine(ABC):
     @abstractmethod
     def check_state(self, state: FloatArray) -> None:
         """Raise ``ParameterError`` unless ``state`` (K, n) is physical."""
+
+    @cached_property
+    def portrait(self) -> Portrait:
+        """What pictures show of this machine."""
+        return Portrait(self)
 
     # ---- observation ------------------------------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ from ..control import Control, ControlSpace, FloatArray, Range
 from ..laws import check_detailed_balance
 from ..machine import AffineMachine, AffineMap, check_state_array, parameter
 from ..validation import ParameterError, check_positive
+from .portraits import OscillatorPortrait
 
 HOT, COLD, NONE = 0, 1, 2
 """Indices of the bath choice."""
@@ -61,6 +62,7 @@ class OscillatorEngine(AffineMachine):
     dynamic_names: ClassVar[tuple[str, ...]] = ("P", "X", "D", "nu2")
     bath_names: ClassVar[tuple[str, ...]] = ("hot", "cold")
     n_initial_uniforms: ClassVar[int] = 1
+    natural_units: ClassVar[str] = "hbar = k_B = m = 1"
     quantities: ClassVar[dict[str, tuple[str, str]]] = {
         "P": ("momentum variance", "1"),
         "X": ("position variance", "1"),
@@ -145,6 +147,10 @@ class OscillatorEngine(AffineMachine):
                 f"state (row {k}): nu2 = {nu2[k]!r}, must be P X - D^2/4 = {p[k] * x[k] - 0.25 * d[k] ** 2!r}"
             )
 
+    @cached_property
+    def portrait(self) -> OscillatorPortrait:
+        return OscillatorPortrait(self)
+
     # ---- observation ------------------------------------------------------------------------------------------
 
     @cached_property
@@ -179,9 +185,8 @@ class OscillatorEngine(AffineMachine):
     def initial_state(self, uniforms: FloatArray) -> FloatArray:
         """Thermal at the harmonic-mean temperature of the baths, with the frequency drawn from its range."""
         u = self.u_min + (self.u_max - self.u_min) * uniforms[:, 0]
-        omega = self.omega0 * u
-        nu = self._nu_eq(omega, 2.0 / (1.0 / self.beta_h + 1.0 / self.beta_c))
-        return np.stack([nu * omega, nu / omega, np.zeros_like(u), nu * nu, u], axis=1)
+        beta = 2.0 / (1.0 / self.beta_h + 1.0 / self.beta_c)
+        return np.column_stack([self.portrait.thermal(u[:, None], beta), u])
 
     @staticmethod
     def _nu_eq(omega: np.ndarray, beta: np.ndarray | float) -> np.ndarray:

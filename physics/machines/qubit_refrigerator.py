@@ -33,6 +33,7 @@ from ..control import Control, ControlSpace, FloatArray, Range
 from ..laws import check_detailed_balance
 from ..machine import AffineMachine, AffineMap, check_state_array, parameter
 from ..validation import ParameterError, check_positive, check_range
+from .portraits import QubitPortrait
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,10 @@ class QubitRefrigerator(AffineMachine):
             length = float(np.sqrt((state[:, :3] ** 2).sum(axis=1)).max())
             check_range("length of the Bloch vector", length, 0.0, 1.0 + 1e-12)
 
+    @cached_property
+    def portrait(self) -> QubitPortrait:
+        return QubitPortrait(self)
+
     # ---- observation ------------------------------------------------------------------------------------------
 
     @cached_property
@@ -151,9 +156,7 @@ class QubitRefrigerator(AffineMachine):
         """Thermal at the harmonic-mean temperature of the baths, with the control drawn from its range."""
         u = self.u_min + (self.u_max - self.u_min) * uniforms[:, 0]
         beta = 2.0 / (1.0 / self.beta_h + 1.0 / self.beta_c)
-        gap = self._gap(u)
-        length = np.tanh(0.5 * beta * gap) * 2.0 * self.E0 / gap
-        return np.stack([length * self.delta, np.zeros_like(u), length * u, u], axis=1)
+        return np.column_stack([self.portrait.thermal(u[:, None], beta), u])
 
     def energy_row(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
         u = values[:, 0]
