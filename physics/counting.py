@@ -1,7 +1,8 @@
-"""Full counting statistics of heat, to second order in the counting field.
+"""Full counting statistics of heat.
 
 What is counted is N = sum_b w_b Q_b: a jump C that takes the energy q (plus or minus a Bohr frequency) out of bath b
-counts w_b q, so the tilted generator is L(chi) = L + sum over jumps of (exp(chi w_b q) - 1) C . C^dagger. The state of one system that is counted is (x, c, var):
+counts w_b q, and the tilted generator is L(chi) = L + sum over jumps of (exp(chi w_b q) - 1) C . C^dagger. To second
+order in chi a counted system has the state (x, c, var) with
 
     c = cov(N, x),    a hold:  c' = M c + c_1(x),    var' = var + 2 R_w c + var_1(x)
 
@@ -16,9 +17,11 @@ P. A. Erdman et al., Phys. Rev. Research 5, L022017 (2023), arXiv:2207.13104 (fl
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg import expm
 
 from .control import Control, FloatArray
 from .machine import AffineMachine
+from .superoperators import dimension
 
 
 def count_step(
@@ -53,3 +56,76 @@ def count_step(
     row = np.einsum("kbi,b->ki", step.heat_matrix, weights)
     after = np.einsum("kij,kj->ki", step.matrix, covariance) + fresh.covariance
     return after, 2.0 * np.einsum("ki,ki->k", row, covariance) + fresh.variance
+
+
+def count_two_state(
+    p: np.ndarray, up: np.ndarray, down: np.ndarray, quantum: np.ndarray, dt: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Closed form for jumps up and down between two states, by several baths at once.
+
+    With U = sum_b up_b e_b, V = sum_b down_b e_b, U2 and V2 the same with e_b^2, the mean m, the covariance c with the
+    occupation p, and the variance obey
+
+        dm/dt = U (1-p) - V p,  dc/dt = -s c + U (1-p)^2 + V p^2,  dvar/dt = U2 (1-p) + V2 p - 2 (U+V) c
+
+    and p(t) = q + (p - q) exp(-s t), with s the sum of all rates.
+
+    Args:
+        p: occupation of the upper state at the start, (K,).
+        up, down: rates of every bath, (K, B); not all zero.
+        quantum: what a jump up counts, e_b, (K, B); a jump down counts -e_b.
+        dt: duration.
+
+    Returns:
+        m, c and var at the end, each (K,).
+    """
+    u, v = (up * quantum).sum(-1), (down * quantum).sum(-1)
+    u2, v2 = (up * quantum**2).sum(-1), (down * quantum**2).sum(-1)
+    s = (up + down).sum(-1)
+    q = up.sum(-1) / s
+    d = p - q
+    left = np.exp(-s * dt)
+    fraction = -np.expm1(-s * dt)
+    once = fraction / s  # integral of exp(-s t)
+    # U (1-p)^2 + V p^2 = a + b d exp(-s t) + (U+V) d^2 exp(-2 s t)
+    a, b = u * (1.0 - q) ** 2 + v * q * q, 2.0 * (v * q - u * (1.0 - q))
+    total = u + v
+    covariance = a * once + b * d * dt * left + total * d * d * left * once
+    integral = (a * (dt - once) + b * d * (once - dt * left) + 0.5 * total * (d * fraction) ** 2 / s) / s
+    # times spent in the lower and the upper state
+    lower, upper = (1.0 - q) * dt - d * once, q * dt + d * once
+    return u * lower - v * upper, covariance, u2 * lower + v2 * upper - 2.0 * total * integral
+
+
+def tilted_two_state(up: np.ndarray, down: np.ndarray, gap: np.ndarray, field: np.ndarray, dt: float) -> np.ndarray:
+    """Tilted propagator (K, 2, 2) of (trace, occupation of the upper state) for ``field`` (B,), see ``tilted``."""
+    factor = np.exp(gap[:, None] * field)
+    gain, loss = (up * factor).sum(-1), (down / factor).sum(-1)
+    stay_low, stay_high = -up.sum(-1), -down.sum(-1)
+    # columns: trace 1 in the lower state, then the difference that an occupation makes
+    generator = np.empty((len(gap), 2, 2), dtype=factor.dtype)
+    generator[:, 0, 0], generator[:, 0, 1] = stay_low + gain, loss + stay_high - stay_low - gain
+    generator[:, 1, 0], generator[:, 1, 1] = gain, stay_high - gain
+    return expm(generator * dt)
+
+
+def counting_propagator(
+    drift: np.ndarray, first: np.ndarray, second: np.ndarray, dt: np.ndarray | float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Second-order expansion of exp(L(chi) dt) with L(chi) = drift + chi first + chi^2 second / 2 + ...
+
+    Real superoperators in the Hermitian basis of ``superoperators.py``, (..., d^2, d^2). One augmented exponential of
+    size 2 d^2 + 1, exact for constant control.
+
+    Returns:
+        The first order as a superoperator (..., d^2, d^2), and the row (..., d^2) with <N^2> = row @ state.
+    """
+    n = drift.shape[-1]
+    trace = dimension(drift) ** 0.5  # tr X = sqrt(d) X_0
+    block = np.zeros((*drift.shape[:-2], 2 * n + 1, 2 * n + 1))
+    block[..., :n, :n] = block[..., n:-1, n:-1] = drift
+    block[..., n:-1, :n] = first
+    block[..., -1, :n] = trace * second[..., 0, :]
+    block[..., -1, n:-1] = 2.0 * trace * first[..., 0, :]
+    exponential = expm(block * np.asarray(dt)[..., None, None])
+    return exponential[..., n:-1, :n], exponential[..., -1, :n]

@@ -11,7 +11,7 @@ shift would commute with H and would change neither populations nor heats for no
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -154,6 +154,33 @@ def gkls_generator(
     return replace(generator(hamiltonian, parts), secular=True)
 
 
+def gkls_gain(
+    hamiltonian: np.ndarray,
+    couplings: Sequence[tuple[np.ndarray, Bath]],
+    factor: Callable[[np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """The jumps of ``gkls_generator``, weighted by the energy q = -w that they take out of the bath.
+
+        X -> sum_w factor(-w) gamma_a(w) A(w) X A(w)^dagger,        (..., B, d^2, d^2)
+
+    The generator that counts the heat from bath a is D_a plus this, with ``factor(q) = exp(chi q) - 1`` (real or
+    complex); its orders in chi have ``factor(q) = q, q^2, ...``.
+    """
+    hamiltonian = check_hermitian("hamiltonian", hamiltonian)
+    operators = _coupling_operators(couplings, hamiltonian.shape[-1])
+    vectors, frequencies, secular = _spectrum(hamiltonian)
+    weight = factor(-frequencies)
+    parts = []
+    for operator, (_, bath) in zip(operators, couplings, strict=True):
+        jumps = np.sqrt(bath.rate(frequencies)) * (_adjoint(vectors) @ operator @ vectors)
+        # a real weight keeps Hermiticity, so the two parts of a complex one are real superoperators
+        part = to_real(_secular_gain(np.real(weight) * jumps, jumps, secular), vectors)
+        if np.iscomplexobj(weight):
+            part = part + 1j * to_real(_secular_gain(np.imag(weight) * jumps, jumps, secular), vectors)
+        parts.append(part)
+    return np.stack(parts, axis=-3)
+
+
 def gkls_derivative(
     hamiltonian: np.ndarray, direction: np.ndarray, couplings: Sequence[tuple[np.ndarray, Bath]]
 ) -> Generator:
@@ -229,6 +256,15 @@ def _spectrum(hamiltonian: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
     return vectors, frequencies, flat[..., :, None] == flat[..., None, :]
 
 
+def _secular_gain(left: np.ndarray, right: np.ndarray, secular: np.ndarray) -> np.ndarray:
+    """The first term of ``_secular_dissipator``: sum_w of X -> L(w) X R(w)^dagger."""
+    dim, batch = left.shape[-1], left.shape[:-2]
+    pairs = np.where(secular, vectorize(left)[..., :, None] * vectorize(right)[..., None, :].conj(), 0.0)
+    # L_ac R*_bd at [ac, bd] goes to [ab, cd]
+    gain = pairs.reshape(*batch, dim, dim, dim, dim).swapaxes(-3, -2)
+    return gain.reshape(*batch, dim * dim, dim * dim)
+
+
 def _secular_dissipator(left: np.ndarray, right: np.ndarray, secular: np.ndarray) -> np.ndarray:
     """sum_w of X -> L(w) X R(w)^dagger - {R(w)^dagger L(w), X} / 2 in the eigenbasis of H, row-major.
 
@@ -287,10 +323,15 @@ def augmented_propagator(generator: Generator, dt: np.ndarray | float) -> tuple[
     exponential = expm(_augmented(drift, generator.heat_rows) * dt[..., None, None])
     propagator, heat = exponential[..., :size, :size], exponential[..., size:, :size]
     if generator.secular:
-        energies, vectors = np.linalg.eigh(to_operator(generator.energy))
-        turn = (vectors * np.exp(-1j * energies * dt[..., None])[..., None, :]) @ _adjoint(vectors)
-        propagator = to_real(product(turn, _adjoint(turn))) @ propagator
+        propagator = unitary_propagator(generator, dt) @ propagator
     return propagator, heat
+
+
+def unitary_propagator(generator: Generator, dt: np.ndarray | float) -> np.ndarray:
+    """exp(-i [H, .] dt), float64 (..., d^2, d^2), from the eigenphases of H; ``dt`` is a number or (...)."""
+    energies, vectors = np.linalg.eigh(to_operator(generator.energy))
+    turn = (vectors * np.exp(-1j * energies * np.asarray(dt)[..., None])[..., None, :]) @ _adjoint(vectors)
+    return to_real(product(turn, _adjoint(turn)))
 
 
 def propagator_derivative(

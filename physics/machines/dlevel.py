@@ -16,19 +16,23 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy.linalg import expm
 
 from ..baths import Bath
 from ..control import Control, ControlSpace, FloatArray, Range
+from ..counting import counting_propagator
 from ..laws import LawTolerance, check_detailed_balance
 from ..lindblad import (
     Generator,
     augmented_propagator,
     bohr_frequencies,
     gkls_derivative,
+    gkls_gain,
     gkls_generator,
     propagator_derivative,
+    unitary_propagator,
 )
-from ..machine import AffineMachine, AffineMap, check_state_array, parameter
+from ..machine import AffineMachine, AffineMap, Counted, check_state_array, parameter
 from ..states import density_matrix_state, thermal_state, von_neumann_entropy
 from ..superoperators import check_hermitian, hermitian_basis, to_operator, to_vector
 from ..validation import ParameterError, check_choice, check_positive, check_shape
@@ -275,6 +279,37 @@ class DLevelMachine(AffineMachine):
         matrix, heat = parts
         first = self.dim**-0.5
         return AffineMap(matrix[:, 1:, 1:], first * matrix[:, 1:, 0], heat[:, :, 1:], first * heat[:, :, 0])
+
+    # ---- counting ---------------------------------------------------------------------------------------------
+
+    def count(self, x: FloatArray, control: Control, dt: float, weights: FloatArray) -> Counted:
+        hamiltonians = self._hamiltonians(control.values)
+        connected = self._connected[control.choice]
+        made = _masked(gkls_generator(hamiltonians, self._couplings, check=False), connected)
+        weight = (connected * weights)[:, :, None, None]
+        first = (weight * gkls_gain(hamiltonians, self._couplings, lambda q: q)).sum(1)
+        second = (weight**2 * gkls_gain(hamiltonians, self._couplings, lambda q: q * q)).sum(1)
+        # all parts commute with the unitary one, which is applied apart (see ``augmented_propagator``)
+        order_one, row = counting_propagator(made.dissipators.sum(1), first, second, dt)
+        start = np.concatenate([np.full((len(x), 1), self.dim**-0.5), x], axis=1)
+        counted = np.einsum("kij,kj->ki", unitary_propagator(made, dt) @ order_one, start)
+        mean = counted[:, 0] * self.dim**0.5
+        step = self.affine(control, dt)
+        after = np.einsum("kij,kj->ki", step.matrix, x) + step.offset
+        return Counted(counted[:, 1:] - mean[:, None] * after, np.einsum("ki,ki->k", row, start) - mean**2)
+
+    def tilted(self, control: Control, dt: float, field: np.ndarray) -> np.ndarray:
+        hamiltonians = self._hamiltonians(control.values)
+        connected = self._connected[control.choice]
+        made = _masked(gkls_generator(hamiltonians, self._couplings, check=False), connected)
+        drift = made.dissipators.sum(1).astype(np.result_type(field, float))
+        for b, part in enumerate(field):
+            extra = gkls_gain(hamiltonians, self._couplings[b : b + 1], lambda q, part=part: np.expm1(part * q))
+            drift += connected[:, b, None, None] * extra[:, 0]
+        out = unitary_propagator(made, dt) @ expm(drift * dt)
+        out[:, 0, 1:] *= self.dim**0.5
+        out[:, 1:, 0] *= self.dim**-0.5
+        return out
 
     # ---- description ------------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from scipy.special import entr
 
 from ..baths import BATH_KINDS, MAX_EXPONENT, Bath, fermi
 from ..control import Control, ControlSpace, FloatArray, Range
+from ..counting import tilted_two_state
 from ..laws import check_detailed_balance
 from ..machine import AffineMachine, AffineMap, Counted, Propagated, check_state_array, parameter
 from ..validation import ParameterError, check_choice, check_positive, check_range
@@ -211,6 +212,12 @@ class TwoLevelEngine(AffineMachine):
         change = up - down
         covariance = quantum * (up - (p + change) * change)
         return Counted(covariance[:, None], quantum * quantum * (up + down - change * change))
+
+    def tilted(self, control: Control, dt: float, field: np.ndarray) -> np.ndarray:
+        beta, gamma, connected, indicator = (table[control.choice] for table in self._by_choice)
+        gap = self.E0 * control.values[:, 0]
+        down, up = ((rate * connected)[:, None] * indicator for rate in BATH_KINDS[self.rates].rates(gap, beta, gamma))
+        return tilted_two_state(up, down, gap, field, dt)
 
     def energy_row(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
         return self.E0 * values, -0.5 * self.E0 * values[:, 0]
