@@ -35,6 +35,7 @@ class Entry:
         baselines: reference cycles that ``szilard compare`` plays.
         references: ``"module:NAME"`` below ``szilard.physics`` of the reference values, checked by ``validate``.
         tags: words for lists.
+        multi_objective: the reward is a vector, see ``szilard.envs.multi_objective``.
     """
 
     id: str
@@ -44,10 +45,27 @@ class Entry:
     baselines: tuple[str, ...] = ()
     references: str = ""
     tags: tuple[str, ...] = ()
+    multi_objective: bool = False
 
     def machine_class(self) -> type[Machine]:
         """The machine's class (imports its module)."""
         return load(self.machine)
+
+    def environment_classes(self) -> tuple[type[MachineEnv], type[MachineVectorEnv]]:
+        """The classes of the single and of the vector environment."""
+        if self.multi_objective:
+            from .multi_objective import MultiObjectiveEnv, MultiObjectiveVectorEnv
+
+            return MultiObjectiveEnv, MultiObjectiveVectorEnv
+        from .machine_env import MachineEnv, MachineVectorEnv
+
+        return MachineEnv, MachineVectorEnv
+
+    @property
+    def twin(self) -> Entry:
+        """The same system with vector rewards; MO-Gymnasium's names begin with ``mo-``."""
+        name = self.id.replace("/", "/mo-")
+        return dataclasses.replace(self, id=name, tags=(*self.tags, "vector reward"), multi_objective=True)
 
 
 REFRIGERATOR_DT = 2.0 * math.pi / 0.05 / 128
@@ -90,6 +108,9 @@ CATALOGUE: tuple[Entry, ...] = (
     ),
 )  # fmt: skip
 
+MULTI_OBJECTIVE: tuple[Entry, ...] = tuple(e.twin for e in CATALOGUE)
+"""The twins with vector rewards of all systems."""
+
 
 def load(path: str) -> Any:
     """The object ``"module:name"`` below ``szilard.physics``."""
@@ -103,7 +124,7 @@ def entry(env_id: str) -> Entry:
     Raises:
         ParameterError: for an unknown id, with the nearest one.
     """
-    ids = {e.id: e for e in CATALOGUE}
+    ids = {e.id: e for e in (*CATALOGUE, *MULTI_OBJECTIVE)}
     short = env_id.removeprefix("szilard:")
     if short not in ids and f"szilard/{short}" in ids:
         short = f"szilard/{short}"
@@ -123,14 +144,12 @@ def configure(env_id: str, preset: str | None = None, **settings: Any) -> tuple[
     Raises:
         ParameterError: for an unknown preset or argument (with the nearest valid name) or a bad value.
     """
-    from .machine_env import MachineEnv, MachineVectorEnv
-
     found = entry(env_id)
     name = next(iter(found.presets)) if preset is None else preset
     check_choice("preset", name, found.presets)
     machine_class = found.machine_class()
     machine_fields = [f.name for f in dataclasses.fields(machine_class) if f.init]
-    env_fields = [p for c in (MachineEnv, MachineVectorEnv) for p in inspect.signature(c).parameters if p != "machine"]
+    env_fields = [p for c in found.environment_classes() for p in inspect.signature(c).parameters if p != "machine"]
     for key in settings:
         check_choice("parameter", key, [*machine_fields, *dict.fromkeys(env_fields), "preset"])
     merged = {**found.presets[name], **settings}
@@ -140,23 +159,19 @@ def configure(env_id: str, preset: str | None = None, **settings: Any) -> tuple[
 
 def make_single(env_id: str, **settings: Any) -> MachineEnv:
     """Entry point of ``gymnasium.make``; arguments as in ``configure``."""
-    from .machine_env import MachineEnv
-
     machine, env_settings = configure(env_id, **settings)
-    return MachineEnv(machine, **env_settings)
+    return entry(env_id).environment_classes()[0](machine, **env_settings)
 
 
 def make_vector(env_id: str, num_envs: int = 1, **settings: Any) -> MachineVectorEnv:
     """Entry point of ``gymnasium.make_vec``; arguments as in ``configure``."""
-    from .machine_env import MachineVectorEnv
-
     machine, env_settings = configure(env_id, **settings)
-    return MachineVectorEnv(machine, num_envs=num_envs, **env_settings)
+    return entry(env_id).environment_classes()[1](machine, num_envs=num_envs, **env_settings)
 
 
 def register() -> None:
     """Register every entry with Gymnasium; calling it again changes nothing."""
-    for e in CATALOGUE:
+    for e in (*CATALOGUE, *MULTI_OBJECTIVE):
         if e.id not in gym.registry:
             gym.register(
                 e.id,
@@ -164,6 +179,8 @@ def register() -> None:
                 vector_entry_point=f"{__name__}:make_vector",
                 max_episode_steps=e.max_episode_steps,
                 kwargs={"env_id": e.id},
+                # Gymnasium's checker wants a number for the reward; MO-Gymnasium switches it off too
+                disable_env_checker=e.multi_objective,
             )
 
 
@@ -173,4 +190,4 @@ def make_vec(env_id: str, num_envs: int = 1, **settings: Any) -> MachineVectorEn
     return gym.make_vec(found.id, num_envs, vectorization_mode="vector_entry_point", **settings)  # type: ignore[return-value]
 
 
-__all__ = ["CATALOGUE", "Entry", "configure", "entry", "load", "make_vec", "register"]
+__all__ = ["CATALOGUE", "MULTI_OBJECTIVE", "Entry", "configure", "entry", "load", "make_vec", "register"]

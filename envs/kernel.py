@@ -14,10 +14,14 @@ from numpy.typing import NDArray
 from ..physics.control import Control, FloatArray
 from ..physics.laws import EnergyFlows, audit
 from ..physics.machine import Machine
-from ..physics.validation import check_positive, check_shape
+from ..physics.validation import ParameterError, check_positive, check_shape
 from .actions import ActionDecoder, native_space
 from .observations import make_view
-from .rewards import Reward, make_reward
+from .rewards import Dissipation, EntropyFlux, HeatFlux, Reward, make_reward
+from .weight import Weight
+
+POWERS = ("shaped_power", "power", "heat_flux")
+"""Rewards with the power as their long-run average."""
 
 HISTORY = 512
 """Steps kept for rendering."""
@@ -48,9 +52,12 @@ class Kernel:
         check_laws: audit the first and second law in every step.
         keep_history: keep the last steps of system 0 for rendering.
         observation, history: what the agent sees, see ``make_view``.
+        weight: c of the reward c P/P0 - (1 - c) Sigma/Sigma0, or a range (low, high) from which it is drawn in every
+            episode; the last number of the observation is then the weight, scaled to [-1, 1]. ``reward`` is the part P
+            and must have the power as its long-run average. ``None``: ``reward`` alone.
 
     Raises:
-        ParameterError: for a bad ``dt``, reward or observation.
+        ParameterError: for a bad ``dt``, reward, observation or weight.
     """
 
     def __init__(
@@ -63,12 +70,18 @@ class Kernel:
         keep_history: bool = False,
         observation: str = "state",
         history: int | None = None,
+        weight: float | Sequence[float] | None = None,
     ) -> None:
         check_positive("dt", dt)
         self.machine, self.num, self.dt = machine, num, float(dt)
         self.view = make_view(machine, num, self.dt, observation, history)
         usual = "shaped_power" if observation == "state" else "heat_flux"
         self.reward = make_reward(usual if reward is None else reward)
+        self.weight = None if weight is None else Weight(weight, num)
+        if self.weight is not None and not self.reward.follows_power:
+            raise ParameterError(f"reward = {self.reward.to_spec()!r}: with a weight it must be one of {POWERS}")
+        # what can be measured without the state goes with what can be measured without it
+        self.loss: Reward = EntropyFlux() if isinstance(self.reward, HeatFlux) else Dissipation()
         self.check_laws = check_laws
         self.rngs: list[np.random.Generator] = [np.random.default_rng() for _ in range(num)]
         self.state: FloatArray = np.zeros((num, machine.n_state))
@@ -77,7 +90,11 @@ class Kernel:
         self.history: deque[Frame] | None = deque(maxlen=HISTORY) if keep_history else None
 
         self.decode = ActionDecoder(machine.control_space, num)
-        self.observation_space = spaces.Box(*self.view.bounds, dtype=np.float32)
+        low, high = self.view.bounds
+        extra = np.ones(self.weight.n_uniforms if self.weight else 0, dtype=np.float32)
+        self.observation_space = spaces.Box(
+            np.concatenate([low, -extra]), np.concatenate([high, extra]), dtype=np.float32
+        )
         self.action_space = native_space(machine.control_space)
         self._rows = np.arange(num)
 
@@ -92,11 +109,13 @@ class Kernel:
     def _uniforms(self, rows: NDArray[np.int64], n: int) -> FloatArray:
         return np.stack([self.rngs[k].random(n) for k in rows])
 
-    def reset(self, rows: NDArray[np.int64] | None = None, state: FloatArray | None = None) -> None:
+    def reset(self, rows: NDArray[np.int64] | None = None, state: FloatArray | None = None, weight: Any = None) -> None:
         """Draw new start states for ``rows`` (default: all), or set them to ``state`` (len(rows), n).
 
+        A weight that is a range is drawn too, or set to ``weight``, one number or (len(rows),).
+
         Raises:
-            ParameterError: if ``state`` has a wrong shape or is not physical.
+            ParameterError: if ``state`` has a wrong shape or is not physical, or ``weight`` cannot be set.
         """
         rows = self._rows if rows is None else rows
         if state is None:
@@ -105,6 +124,11 @@ class Kernel:
             state = np.asarray(state, dtype=float)
             check_shape("state", state, (len(rows), self.machine.n_state))
             self.machine.check_state(state)
+        if self.weight is not None:
+            drawn = self.weight.n_uniforms if weight is None else 0
+            self.weight.reset(rows, self._uniforms(rows, drawn), weight)
+        elif weight is not None:
+            raise ParameterError(f"options['weight'] = {weight!r}: the environment has no weight")
         # new arrays: the old ones were handed out in the ledger
         self.state, self.time = self.state.copy(), self.time.copy()
         self.state[rows], self.time[rows] = state, 0.0
@@ -115,7 +139,8 @@ class Kernel:
 
     def observe(self) -> NDArray[np.float32]:
         """Observations, shape (K, n_obs)."""
-        return self.view(self.state)
+        seen = self.view(self.state)
+        return seen if self.weight is None else np.concatenate([seen, self.weight.observe()], axis=1)
 
     def step(self, control: Control) -> tuple[FloatArray, dict[str, NDArray[Any]]]:
         """Advance all systems by one step.
@@ -133,7 +158,7 @@ class Kernel:
             residual, sigma = audit(flows, machine.betas, machine.energy_scale, machine.tolerance)
         else:
             residual, sigma = flows.first_law_residual(), flows.entropy_production(machine.betas)
-        reward = self.reward(machine, before, after, flows, self.dt)
+        reward, more = self._reward(before, control, after, flows)
         self.state, self._last = after, flows
         self.view.record(control, flows)
         self.time = self.time + self.dt
@@ -163,21 +188,33 @@ class Kernel:
             "choice": control.choice,
             "state": after,
         }
+        ledger |= more
         if flows.information is not None:
             ledger["information"] = flows.information
         if flows.measurement_energy is not None:
             ledger["measurement_energy"] = flows.measurement_energy
         return reward, ledger
 
+    def _reward(
+        self, before: FloatArray, control: Control, after: FloatArray, flows: EnergyFlows
+    ) -> tuple[FloatArray, dict[str, NDArray[Any]]]:
+        """Rewards of a step, and what they add to the ledger."""
+        reward = self.reward(self.machine, before, after, flows, self.dt)
+        if self.weight is None:
+            return reward, {}
+        c = self.weight.values
+        return c * reward + (1.0 - c) * self.loss(self.machine, before, after, flows, self.dt), {"weight": c}
+
     # ---- saving and restoring ---------------------------------------------------------------------------------
 
     def get_state(self) -> dict[str, Any]:
         """Everything that changes while stepping (plain arrays and dicts); see ``set_state``."""
-        return {
+        own = {
             "state": self.state.copy(),
             "time": self.time.copy(),
             "rngs": [rng.bit_generator.state for rng in self.rngs],
-        } | self.view.get_state()
+        }
+        return own | self.view.get_state() | (self.weight.get_state() if self.weight else {})
 
     def set_state(self, saved: dict[str, Any]) -> None:
         """Restore what ``get_state`` returned; the next steps are then bit-identical.
@@ -189,6 +226,8 @@ class Kernel:
         check_shape("state", state, (self.num, self.machine.n_state))
         self.machine.check_state(state)
         self.view.set_state(saved)
+        if self.weight is not None:
+            self.weight.set_state(saved)
         self.state, self.time, self._last = state.copy(), np.array(saved["time"], dtype=float), None
         for rng, rng_state in zip(self.rngs, saved["rngs"], strict=True):
             rng.bit_generator.state = rng_state

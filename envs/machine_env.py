@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
@@ -32,17 +32,21 @@ class MachineEnv(gym.Env[NDArray[np.float32], Any]):
     Observation:
         ``Box``: the machine's state scaled by known physics to order one (no running statistics). In black-box mode
         (``observation="history"`` or ``"actions"``) the last actions, with or without the heat fluxes, and nothing
-        of the state; see ``szilard.envs.observations``.
+        of the state; see ``szilard.envs.observations``. With a range of weights the last number is the weight, its
+        range scaled to [-1, 1].
     Reward:
         Dimensionless, of order one; see ``szilard.envs.rewards``. Shaped power by default, in black-box mode the heat
-        flux: the reference energy of the shaped one is a function of the state.
+        flux: the reference energy of the shaped one is a function of the state. With ``weight`` = c it is
+        c P/P0 - (1 - c) Sigma/Sigma0.
     Info:
         The ledger of the step in physical units: ``time``, ``power``, ``work``, ``heat`` (one per bath),
         ``energy_change``, ``entropy_change``, ``entropy_production``, ``law_residual``, ``control``, ``choice``,
         ``state`` (in black-box mode too: it is for whoever evaluates). Flows into the system are positive; ``power``
-        is what the machine is for, extracted work or (of a refrigerator) heat from the cold bath, per time.
+        is what the machine is for, extracted work or (of a refrigerator) heat from the cold bath, per time. With a
+        weight also ``weight``.
     Starting state:
-        Drawn by the machine, or ``reset(options={"state": array})``.
+        Drawn by the machine, or ``reset(options={"state": array})``. A range of weights is drawn from in every episode,
+        or ``reset(options={"weight": number})``.
     Arguments:
         See ``Kernel``; ``history`` is the number of steps that the agent sees; ``render_mode`` is ``"rgb_array"``,
         ``"human"`` or ``None``.
@@ -52,6 +56,7 @@ class MachineEnv(gym.Env[NDArray[np.float32], Any]):
         ThermodynamicsViolation: if a step breaks a law (``check_laws``).
     """
 
+    kernel_class: ClassVar[type[Kernel]] = Kernel
     metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 10}  # noqa: RUF012 (as Gymnasium)
 
     def __init__(
@@ -63,12 +68,13 @@ class MachineEnv(gym.Env[NDArray[np.float32], Any]):
         render_mode: str | None = None,
         observation: str = "state",
         history: int | None = None,
+        weight: float | Sequence[float] | None = None,
     ) -> None:
         if render_mode is not None:
             check_choice("render_mode", render_mode, RENDER_MODES)
         self.render_mode = render_mode
         keep = render_mode is not None
-        self.kernel = Kernel(machine, 1, dt, reward, check_laws, keep, observation, history)
+        self.kernel = self.kernel_class(machine, 1, dt, reward, check_laws, keep, observation, history, weight)
         self.observation_space = self.kernel.observation_space
         self.action_space = self.kernel.action_space
         self._window: Any = None
@@ -88,8 +94,10 @@ class MachineEnv(gym.Env[NDArray[np.float32], Any]):
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
         super().reset(seed=seed)
         self.kernel.seed([seed])
-        state = (options or {}).get("state")
-        self.kernel.reset(state=None if state is None else np.asarray(state, dtype=float)[None])
+        options = options or {}
+        state = options.get("state")
+        state = None if state is None else np.asarray(state, dtype=float)[None]
+        self.kernel.reset(state=state, weight=options.get("weight"))
         return self.kernel.observe()[0], {"time": 0.0, "state": self.kernel.state[0]}
 
     def step(self, action: Any) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
@@ -98,7 +106,11 @@ class MachineEnv(gym.Env[NDArray[np.float32], Any]):
             self.render()
         # scalars as Python numbers, vectors as arrays
         info = {name: column[0] if column.ndim > 1 else column.item() for name, column in ledger.items()}
-        return self.kernel.observe()[0], float(reward[0]), False, False, info
+        return self.kernel.observe()[0], self._reward(reward[0]), False, False, info
+
+    @staticmethod
+    def _reward(reward: Any) -> Any:
+        return float(reward)
 
     @staticmethod
     def _batched(action: Any) -> Any:
@@ -147,7 +159,7 @@ class MachineVectorEnv(VectorEnv[NDArray[np.float32], Any, Any]):
     Args:
         num_envs: K >= 1.
         max_episode_steps: truncate after this many steps; ``None``: never.
-        machine, dt, reward, check_laws, observation, history: see ``MachineEnv``.
+        machine, dt, reward, check_laws, observation, history, weight: see ``MachineEnv``.
         render_mode: ``"rgb_array"`` or ``None``; draws copy 0.
 
     Raises:
@@ -155,6 +167,7 @@ class MachineVectorEnv(VectorEnv[NDArray[np.float32], Any, Any]):
         ThermodynamicsViolation: if a step breaks a law (``check_laws``).
     """
 
+    kernel_class: ClassVar[type[Kernel]] = Kernel
     metadata: dict[str, Any] = {  # noqa: RUF012 (declared so by Gymnasium)
         "render_modes": ["rgb_array"],
         "render_fps": 10,
@@ -172,6 +185,7 @@ class MachineVectorEnv(VectorEnv[NDArray[np.float32], Any, Any]):
         render_mode: str | None = None,
         observation: str = "state",
         history: int | None = None,
+        weight: float | Sequence[float] | None = None,
     ) -> None:
         check_integer("num_envs", num_envs, 1)
         if max_episode_steps is not None:
@@ -180,7 +194,7 @@ class MachineVectorEnv(VectorEnv[NDArray[np.float32], Any, Any]):
             check_choice("render_mode", render_mode, self.metadata["render_modes"])
         self.num_envs, self.max_episode_steps, self.render_mode = num_envs, max_episode_steps, render_mode
         keep = render_mode is not None
-        self.kernel = Kernel(machine, num_envs, dt, reward, check_laws, keep, observation, history)
+        self.kernel = self.kernel_class(machine, num_envs, dt, reward, check_laws, keep, observation, history, weight)
         self.single_observation_space = self.kernel.observation_space
         self.single_action_space = self.kernel.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -201,7 +215,11 @@ class MachineVectorEnv(VectorEnv[NDArray[np.float32], Any, Any]):
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Reset all copies, or those in ``options["reset_mask"]`` (K,), to drawn states or ``options["state"]``."""
+        """Reset all copies, or those in ``options["reset_mask"]`` (K,).
+
+        States are drawn or ``options["state"]``; a range of weights is drawn from, or ``options["weight"]``, one number
+        or one per copy that is reset.
+        """
         options = options or {}
         if isinstance(seed, (int, np.integer)):
             seed = [int(seed) + k for k in range(self.num_envs)]
@@ -211,7 +229,7 @@ class MachineVectorEnv(VectorEnv[NDArray[np.float32], Any, Any]):
             self.kernel.seed(seed)
         mask = options.get("reset_mask")
         rows = np.flatnonzero(self._everywhere if mask is None else mask)
-        self.kernel.reset(rows, options.get("state"))
+        self.kernel.reset(rows, options.get("state"), options.get("weight"))
         self.elapsed[rows] = 0
         return self.kernel.observe(), {"time": self.kernel.time, "state": self.kernel.state}
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from ..physics.control import FloatArray
 from ..physics.laws import EnergyFlows
@@ -28,6 +28,9 @@ from ..physics.validation import ParameterError, check_choice, check_finite
 
 class Reward(ABC):
     """A reward: called with one step's facts, returns shape (K,)."""
+
+    follows_power: ClassVar[bool] = False
+    """Whether its long-run average is the power P/P0, for every policy."""
 
     @abstractmethod
     def __call__(
@@ -52,6 +55,8 @@ class Reward(ABC):
 class Power(Reward):
     """Extracted work per time, r = -W / (dt P0); of a refrigerator the cooling power, r = Q_cold / (dt P0)."""
 
+    follows_power: ClassVar[bool] = True
+
     def __call__(
         self, machine: Machine, before: FloatArray, after: FloatArray, flows: EnergyFlows, dt: float
     ) -> FloatArray:
@@ -67,6 +72,8 @@ class HeatFlux(Reward):
 
     Source: P. A. Erdman, F. Noé, npj Quantum Inf. 8, 1 (2022), published code.
     """
+
+    follows_power: ClassVar[bool] = True
 
     def __call__(
         self, machine: Machine, before: FloatArray, after: FloatArray, flows: EnergyFlows, dt: float
@@ -88,6 +95,8 @@ class ShapedPower(Reward):
     Source: potential-based shaping, A. Y. Ng, D. Harada, S. Russell, ICML (1999), here undiscounted because the
     figure of merit is a long-run average.
     """
+
+    follows_power: ClassVar[bool] = True
 
     def __call__(
         self, machine: Machine, before: FloatArray, after: FloatArray, flows: EnergyFlows, dt: float
@@ -111,6 +120,23 @@ class Dissipation(Reward):
 
     def to_spec(self) -> str:
         return "dissipation"
+
+
+@dataclass(frozen=True)
+class EntropyFlux(Reward):
+    """Minus the entropy given to the baths per time: r = sum_a beta_a Q_a / (dt Sigma0).
+
+    It differs from ``Dissipation`` by the change of the system's entropy, so the long-run averages are the same; it can
+    be measured without knowing the state.
+    """
+
+    def __call__(
+        self, machine: Machine, before: FloatArray, after: FloatArray, flows: EnergyFlows, dt: float
+    ) -> FloatArray:
+        return flows.heat @ machine.betas * (1.0 / (dt * machine.dissipation_unit))
+
+    def to_spec(self) -> str:
+        return "entropy_flux"
 
 
 @dataclass(frozen=True)
@@ -149,6 +175,7 @@ REWARDS: dict[str, Callable[[], Reward]] = {
     "power": Power,
     "heat_flux": HeatFlux,
     "dissipation": Dissipation,
+    "entropy_flux": EntropyFlux,
 }
 """Rewards by the name used in ``gymnasium.make``, on the command line and in YAML."""
 
