@@ -302,6 +302,13 @@ class AffineMachine(Machine):
         """
         raise NotImplementedError(f"{type(self).__name__} has no counting statistics")
 
+    def tilted(self, control: Control, dt: float, field: np.ndarray) -> np.ndarray:
+        """The tilted propagator of one hold, shape (K, n_x + 1, n_x + 1), acting on (trace, trace times x).
+
+        It multiplies a history by exp(sum_b field_b Q_b); ``field``, real or complex, has shape (B,) (1/energy).
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no tilted propagator of finite dimension")
+
     def affine_derivative(self, control: Control, dt: float, j: int) -> AffineMap:
         """Derivative of ``affine`` with respect to continuous control ``j``, same shapes."""
         step = 1e-30

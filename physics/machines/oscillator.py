@@ -30,8 +30,9 @@ from scipy.special import xlogy
 from ..baths import MAX_EXPONENT, Bath, BosonicBath, bose
 from ..control import Control, ControlSpace, FloatArray, Range
 from ..laws import check_detailed_balance
-from ..machine import AffineMachine, AffineMap, check_state_array, parameter
+from ..machine import AffineMachine, AffineMap, Counted, check_state_array, parameter
 from ..validation import ParameterError, check_positive
+from .oscillator_counting import count_oscillator
 from .portraits import OscillatorPortrait
 
 HOT, COLD, NONE = 0, 1, 2
@@ -235,3 +236,6 @@ class OscillatorEngine(AffineMachine):
         heat[:, :, 0] = (-0.5 * fraction)[:, None] * indicator
         heat[:, :, 1] = (-0.5 * fraction * square)[:, None] * indicator
         return AffineMap(matrix, offset, heat, (fraction * nu_eq * omega)[:, None] * indicator)
+
+    def count(self, x: FloatArray, control: Control, dt: float, weights: FloatArray) -> Counted:
+        return count_oscillator(self, x, control, dt, weights)

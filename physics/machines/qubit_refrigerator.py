@@ -31,9 +31,10 @@ from scipy.special import entr
 from ..baths import MAX_EXPONENT, Bath, ResonatorBath
 from ..control import Control, ControlSpace, FloatArray, Range
 from ..laws import check_detailed_balance
-from ..machine import AffineMachine, AffineMap, check_state_array, parameter
+from ..machine import AffineMachine, AffineMap, Counted, check_state_array, parameter
 from ..validation import ParameterError, check_positive, check_range
 from .portraits import QubitPortrait
+from .qubit_counting import count_qubit, tilted_qubit
 
 
 @dataclass(frozen=True)
@@ -197,3 +198,11 @@ class QubitRefrigerator(AffineMachine):
         row = 0.5 * gap[:, None] * stay
         heat_offset = gap[:, None] * ((up - per_bath * p_eq[:, None]) * dt - stay * (0.5 - p_eq)[:, None])
         return AffineMap(matrix, offset, row[:, :, None] * axis[:, None, :], heat_offset)
+
+    # ---- counting ---------------------------------------------------------------------------------------------
+
+    def count(self, x: FloatArray, control: Control, dt: float, weights: FloatArray) -> Counted:
+        return count_qubit(self, x, control, dt, weights)
+
+    def tilted(self, control: Control, dt: float, field: np.ndarray) -> np.ndarray:
+        return tilted_qubit(self, control, dt, field)
