@@ -63,6 +63,7 @@ class HybridSAC(OffPolicyAlgorithm):
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"MlpPolicy": HybridSACPolicy}
     policy: HybridSACPolicy
+    n_levels: ClassVar[int] = 1
 
     def __init__(
         self,
@@ -145,7 +146,11 @@ class HybridSAC(OffPolicyAlgorithm):
         self.potential = IteratedPotential(self.policy.features.n_out).to(self.device)
         # of the choice and of the controls
         self.log_temperatures = th.full((2,), math.log(self.temperature_init), device=self.device)
-        self.centre = th.zeros((), device=self.device)
+        self.centre = th.zeros(self.n_levels, device=self.device)
+
+    def _levels(self, observations: th.Tensor) -> th.Tensor:
+        """``n_levels`` functions of the observation that no action changes; values are centred on a combination of them."""
+        return th.ones(len(observations), 1, device=observations.device)
 
     def entropy_targets(self) -> tuple[float, float]:
         """Target entropies (nats) of the choice and of all controls at the present progress."""
@@ -166,13 +171,14 @@ class HybridSAC(OffPolicyAlgorithm):
         with th.no_grad():
             features = policy.features(data.observations)
             next_features = policy.features(data.next_observations)
+            levels = self._levels(data.next_observations)
             # ``dones`` marks true ends only: truncated episodes are continued by the target
             proceed = 1.0 - data.dones.squeeze(1)
             reward = data.rewards.squeeze(1) + proceed * self.potential(next_features) - self.potential(features)
             critic_rows = policy.critic_input(features, *policy.decode(data.actions))
 
             # the target critics still answer to a potential of some updates ago
-            missing = self.potential.since_delayed(next_features)
+            missing = _residual(self.potential.since_delayed(next_features), levels)
             caught_up = 0.0
 
         updates = []
@@ -182,8 +188,9 @@ class HybridSAC(OffPolicyAlgorithm):
             with th.no_grad():
                 value = value - (1.0 - caught_up) * missing[part]
                 # centred values: a constant drops out of every comparison, and the networks need not learn it
-                target = reward[part] + self.gamma * proceed[part] * (value - self.centre)
-                self.centre += 0.01 * (value.mean() - self.centre)
+                value = value - levels[part] @ self.centre
+                target = reward[part] + self.gamma * proceed[part] * value
+                self.centre += 0.01 * (levels[part].T @ value) / len(value)
             critic_loss = self._update_critics(critic_rows[part], target)
             with th.no_grad():
                 self.log_temperatures += self.temperature_rate * (entropy_targets - entropies)
@@ -196,7 +203,7 @@ class HybridSAC(OffPolicyAlgorithm):
         self.potential.follow(caught_up)
         share = self.potential_rate * gradient_steps * min(1.0, max(0.0, 2.0 * self._current_progress_remaining - 0.5))
         if share > 0.0:
-            self.potential.absorb(next_features, values, min(1.0, share))
+            self.potential.absorb(next_features, _residual(values, levels), min(1.0, share))
         self._n_updates += gradient_steps
         _, actor_loss, critic_loss, entropies = updates[-1]
         self._log(actor_loss, critic_loss, entropies, values)
@@ -241,7 +248,7 @@ class HybridSAC(OffPolicyAlgorithm):
             "temperature_choice": temperatures[0],
             "temperature_control": temperatures[1],
             # -> gain per step * gamma / (1 - gamma), and -> 0: how far the potential has come
-            "value_centre": self.centre,
+            "value_centre": self.centre[0],
             "value_spread": values.std(),
         }
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
@@ -254,6 +261,11 @@ class HybridSAC(OffPolicyAlgorithm):
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         states = ["policy", "policy.actor_optimizer", "policy.critic_optimizer", "potential"]
         return states, ["log_temperatures", "centre"]
+
+
+def _residual(values: th.Tensor, levels: th.Tensor) -> th.Tensor:
+    """``values`` (B,) without their least-squares fit by ``levels`` (B, n)."""
+    return values - levels @ th.linalg.lstsq(levels, values[:, None]).solution[:, 0]
 
 
 def _follow(average: th.nn.Module, source: th.nn.Module, weight: float) -> None:
