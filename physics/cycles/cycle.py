@@ -111,6 +111,10 @@ class Cycle:
         """The same cycle, started ``steps`` steps later."""
         return self._select(np.roll(np.arange(len(self)), -steps))
 
+    def reverse(self) -> Cycle:
+        """The same steps in the opposite order."""
+        return self._select(np.arange(len(self))[::-1])
+
     def on_grid(self, dt: float) -> Cycle:
         """The same cycle with every step of length ``dt``.
 
@@ -278,7 +282,7 @@ def affine_steps(
     Returns:
         Maps of the K steps.
     """
-    parts = list(_by_duration(durations))
+    parts = list(by_duration(durations))
     maps = [affine(Control(values[k], choice[k]), dt) for dt, k in parts]
     if len(maps) == 1:
         return maps[0]
@@ -336,7 +340,8 @@ def find_period(machine: AffineMachine, values: FloatArray, choice: IntArray, to
     return None
 
 
-def _by_duration(durations: np.ndarray) -> Iterator[tuple[float, np.ndarray]]:
+def by_duration(durations: np.ndarray) -> Iterator[tuple[float, np.ndarray]]:
+    """The different durations, each with the indices of the steps that have it."""
     lengths, group = np.unique(durations, return_inverse=True)
     for i, dt in enumerate(lengths):
         yield float(dt), np.flatnonzero(group == i)
@@ -347,7 +352,7 @@ def _step_all(cycle: Cycle, start: FloatArray) -> tuple[FloatArray, EnergyFlows]
     machine, n = cycle.machine, len(cycle)
     states, heat = np.empty_like(start), np.empty((n, len(machine.bath_names)))
     energy_change, work, entropy_change = np.empty(n), np.empty(n), np.empty(n)
-    for dt, k in _by_duration(cycle.durations):
+    for dt, k in by_duration(cycle.durations):
         states[k], flows = machine.step(start[k], Control(cycle.values[k], cycle.choice[k]), dt)
         energy_change[k], work[k], heat[k] = flows.energy_change, flows.work, flows.heat
         entropy_change[k] = flows.entropy_change
