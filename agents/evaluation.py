@@ -107,6 +107,7 @@ def evaluate(
     window: int = 512,
     seed: int = 0,
     settings: Mapping[str, Any] | None = None,
+    weight: float | None = None,
 ) -> Evaluation:
     """Run the deterministic policy from ``n_starts`` start states and average over its limit cycles.
 
@@ -120,12 +121,16 @@ def evaluate(
         burn_in: steps before the window; never less than twice the history that the agent sees.
         window: steps of the window; twice the longest period that can be found.
         seed: seed of the start states; evaluation uses its own generators and disturbs no training.
-        settings: further arguments of ``MachineVectorEnv``: what the agent sees (``observation``, ``history``).
+        settings: further arguments of ``MachineVectorEnv``: what the agent sees (``observation``, ``history``,
+            a range of weights ``weight``).
+        weight: the weight that an agent conditioned on it is told; ``None``: the largest of its range, the power.
     """
     native = MachineVectorEnv(machine, dt, n_starts, **(settings or {}))
     burn_in = max(burn_in, 2 * native.kernel.view.steps)
     venv: Any = native if encoding is None else EncodeVectorAction(native, encoding, levels)
-    observation, _ = venv.reset(seed=seed)
+    wanted = native.kernel.weight
+    told = {"weight": wanted.high if weight is None else weight} if wanted is not None and wanted.drawn else {}
+    observation, _ = venv.reset(seed=seed, options=told)
     record = _Record(machine, window, n_starts)
     state, start = None, np.ones(n_starts, dtype=bool)
     residual, smallest = 0.0, np.inf

@@ -149,7 +149,7 @@ class HybridSAC(OffPolicyAlgorithm):
         self.centre = th.zeros(self.n_levels, device=self.device)
 
     def _levels(self, observations: th.Tensor) -> th.Tensor:
-        """``n_levels`` functions of the observation that no action changes; values are centred on a combination of them."""
+        """``n_levels`` functions of the observation that no action changes; values are centred on their combination."""
         return th.ones(len(observations), 1, device=observations.device)
 
     def entropy_targets(self) -> tuple[float, float]:

@@ -33,7 +33,7 @@ from ..physics.validation import ParameterError, check_choice, check_integer, ch
 OBSERVATIONS = ("state", "history", "actions")
 """Observations by name."""
 
-SEEN = ("observation", "history")
+SEEN = ("observation", "history", "weight")
 """Settings of an environment that say what the agent sees."""
 
 STEPS = 128
