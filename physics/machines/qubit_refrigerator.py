@@ -21,9 +21,10 @@ F. Noé, npj Quantum Inf. 8, 1 (2022) (Q = 30) and PNAS Nexus 2, pgad248 (2023) 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from scipy.special import entr
@@ -31,10 +32,34 @@ from scipy.special import entr
 from ..baths import MAX_EXPONENT, Bath, ResonatorBath
 from ..control import Control, ControlSpace, FloatArray, Range
 from ..laws import check_detailed_balance
-from ..machine import AffineMachine, AffineMap, Counted, check_state_array, parameter
+from ..machine import AffineMachine, AffineMap, Counted, Propagated, check_state_array, columns, parameter
 from ..validation import ParameterError, check_positive, check_range
 from .portraits import QubitPortrait
 from .qubit_counting import count_qubit, tilted_qubit
+
+
+class _Hold(NamedTuple):
+    """A hold of dt at fixed control, for one system (numbers) or K (arrays).
+
+    Attributes:
+        gap: De(u).
+        nx, nz: axis n of the ground state.
+        p_eq: excited population at which the two heat currents balance.
+        fraction: 1 - exp(-s dt).
+        c, s: exp(-s dt/2) times cosine and sine of De dt.
+        share: part of the hot bath in the total rate.
+        through: rate of quanta from the hot to the cold bath at ``p_eq``.
+    """
+
+    gap: Any
+    nx: Any
+    nz: Any
+    p_eq: Any
+    fraction: Any
+    c: Any
+    s: Any
+    share: Any
+    through: Any
 
 
 @dataclass(frozen=True)
@@ -123,6 +148,9 @@ class QubitRefrigerator(AffineMachine):
 
     # ---- state functions --------------------------------------------------------------------------------------
 
+    def internal_energy(self, state: FloatArray) -> FloatArray:
+        return -self.E0 * (self.delta * state[:, 0] + state[:, 3] * state[:, 2])
+
     def entropy(self, state: FloatArray) -> FloatArray:
         length = np.minimum(np.sqrt(np.einsum("ki,ki->k", state[:, :3], state[:, :3])), 1.0)
         return entr(0.5 * (1.0 + length)) + entr(0.5 * (1.0 - length))
@@ -169,35 +197,77 @@ class QubitRefrigerator(AffineMachine):
         both = [bath.both(gap) for bath in self.baths]
         return np.stack([down for down, _ in both], axis=-1), np.stack([up for _, up in both], axis=-1)
 
+    def _hold(self, f: Any, u: Any, dt: float) -> _Hold:
+        """What a hold does, whatever the state; ``f`` is ``numpy``, or ``math`` for a single system."""
+        wide, high = 2.0 * self.E0 * self.delta, 2.0 * self.E0 * u
+        gap = f.sqrt(high * high + wide * wide)
+        (down_h, up_h), (down_c, up_c) = (bath.both(gap) for bath in self.baths)
+        rate_h, rate_c = up_h + down_h, up_c + down_c
+        total = rate_h + rate_c
+        shrink = f.exp(-0.5 * dt * total)
+        return _Hold(
+            gap=gap,
+            nx=wide / gap,
+            nz=high / gap,
+            p_eq=(up_h + up_c) / total,
+            fraction=-f.expm1(-dt * total),
+            c=shrink * f.cos(dt * gap),
+            s=shrink * f.sin(dt * gap),
+            share=rate_h / total,
+            # up_h - rate_h p_eq = -(up_c - rate_c p_eq)
+            through=(up_h * rate_c - up_c * rate_h) / total,
+        )
+
+    def _step(self, f: Any, state: Any, u: Any, dt: float) -> tuple[tuple[Any, ...], Any, tuple[Any, Any]]:
+        x, y, z, held = state
+        hold = self._hold(f, u, dt)
+        nx, nz, c, s = hold.nx, hold.nz, hold.c, hold.s
+        along = nx * x + nz * z
+        taken = (0.5 * (1.0 - along) - hold.p_eq) * hold.fraction
+        # along n:  p' = p - taken;  the rest turns by -gap dt about n and shrinks
+        new = along + 2.0 * taken - c * along
+        after = (new * nx + c * x + s * nz * y, c * y + s * (nx * z - nz * x), new * nz + c * z - s * nx * y, u)
+        through = hold.through * dt
+        heat = hold.gap * (through - hold.share * taken), hold.gap * ((hold.share - 1.0) * taken - through)
+        return after, self.E0 * (held - u) * z, heat
+
+    def propagate(
+        self, state: FloatArray, control: Control, dt: float, uniforms: FloatArray | None = None
+    ) -> Propagated:
+        # the closed form of AffineMachine.propagate, several times faster
+        if len(state) == 1:
+            after, work, heat = self._step(math, state[0].tolist(), float(control.values[0, 0]), dt)
+            return Propagated(np.array([after]), np.array([work]), np.array([heat]))
+        after, work, heat = self._step(np, state.T, control.values[:, 0], dt)
+        return Propagated(columns(after), work, columns(heat))
+
     def affine(self, control: Control, dt: float) -> AffineMap:
-        u = control.values[:, 0]
-        gap = self._gap(u)
-        down, up = self.rates(gap)
-        per_bath = up + down
-        total = per_bath[:, 0] + per_bath[:, 1]
-        p_eq = (up[:, 0] + up[:, 1]) / total
-        fraction = -np.expm1(-total * dt)
-        transverse = np.exp(-0.5 * total * dt)
-        nx, nz = 2.0 * self.E0 * self.delta / gap, 2.0 * self.E0 * u / gap
-        c, s = transverse * np.cos(gap * dt), transverse * np.sin(gap * dt)
-        along = (1.0 - fraction) - c
-        matrix = np.empty((len(u), 3, 3), dtype=gap.dtype)
+        hold = self._hold(np, control.values[:, 0], dt)
+        gap, nx, nz, c, s = hold.gap, hold.nx, hold.nz, hold.c, hold.s
+        along = (1.0 - hold.fraction) - c
+        matrix = np.empty((len(gap), 3, 3), dtype=gap.dtype)
         matrix[:, 0, 0] = c + along * nx * nx
         matrix[:, 2, 2] = c + along * nz * nz
         matrix[:, 0, 2] = matrix[:, 2, 0] = along * nx * nz
         matrix[:, 1, 1] = c
         # r turns by -gap dt about n = (nx, 0, nz):  -sin n x r
-        matrix[:, 0, 1] = s * nz
-        matrix[:, 1, 0] = -s * nz
-        matrix[:, 1, 2] = s * nx
-        matrix[:, 2, 1] = -s * nx
-        axis = np.stack([nx, np.zeros_like(nx), nz], axis=1)
-        offset = ((1.0 - 2.0 * p_eq) * fraction)[:, None] * axis
-        # heat of bath k = gap [ (up_k - s_k p_eq) dt - s_k (p - p_eq) fraction / total ],  p = (1 - n.r)/2
-        stay = per_bath * (fraction / total)[:, None]
-        row = 0.5 * gap[:, None] * stay
-        heat_offset = gap[:, None] * ((up - per_bath * p_eq[:, None]) * dt - stay * (0.5 - p_eq)[:, None])
-        return AffineMap(matrix, offset, row[:, :, None] * axis[:, None, :], heat_offset)
+        sx, sz = s * nx, s * nz
+        matrix[:, 0, 1] = sz
+        matrix[:, 1, 0] = -sz
+        matrix[:, 1, 2] = sx
+        matrix[:, 2, 1] = -sx
+        drive = (1.0 - 2.0 * hold.p_eq) * hold.fraction
+        zero = np.zeros_like(gap)
+        # heat of the hot bath = gap [through dt - share (p - p_eq) fraction],  p = (1 - n.r)/2
+        hot, cold = hold.share * hold.fraction, (1.0 - hold.share) * hold.fraction
+        row, offset, flow = 0.5 * gap, gap * (0.5 - hold.p_eq), gap * hold.through * dt
+        rows = (row * hot * nx, zero, row * hot * nz, row * cold * nx, zero, row * cold * nz)
+        return AffineMap(
+            matrix,
+            columns((drive * nx, zero, drive * nz)),
+            columns(rows).reshape(-1, 2, 3),
+            columns((flow - offset * hot, -flow - offset * cold)),
+        )
 
     # ---- counting ---------------------------------------------------------------------------------------------
 
