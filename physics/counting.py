@@ -101,12 +101,20 @@ def tilted_two_state(up: np.ndarray, down: np.ndarray, gap: np.ndarray, field: n
     """Tilted propagator (K, 2, 2) of (trace, occupation of the upper state) for ``field`` (B,), see ``tilted``."""
     factor = np.exp(gap[:, None] * field)
     gain, loss = (up * factor).sum(-1), (down / factor).sum(-1)
-    stay_low, stay_high = -up.sum(-1), -down.sum(-1)
+    leave_low, leave_high = up.sum(-1), down.sum(-1)
+    # in the basis (lower, upper): exp(A t) = exp(m t) [cosh(r t) + (A - m) sinh(r t)/r], m = tr A/2, r^2 = -det(A - m)
+    middle, half = -0.5 * (leave_low + leave_high), 0.5 * (leave_high - leave_low)
+    root = np.sqrt(half * half + gain * loss + 0j if np.iscomplexobj(factor) else half * half + gain * loss)
+    left = np.exp(middle * dt)
+    even = left * np.cosh(root * dt)
+    odd = left * np.where(root == 0.0, dt, np.sinh(root * dt) / np.where(root == 0.0, 1.0, root))
+    out = np.empty((len(gap), 2, 2), dtype=factor.dtype)
     # columns: trace 1 in the lower state, then the difference that an occupation makes
-    generator = np.empty((len(gap), 2, 2), dtype=factor.dtype)
-    generator[:, 0, 0], generator[:, 0, 1] = stay_low + gain, loss + stay_high - stay_low - gain
-    generator[:, 1, 0], generator[:, 1, 1] = gain, stay_high - gain
-    return expm(generator * dt)
+    out[:, 0, 0] = even + odd * (half + gain)
+    out[:, 0, 1] = odd * (loss - gain - 2.0 * half)
+    out[:, 1, 0] = odd * gain
+    out[:, 1, 1] = even - odd * (half + gain)
+    return out
 
 
 def counting_propagator(
@@ -129,3 +137,19 @@ def counting_propagator(
     block[..., -1, n:-1] = 2.0 * trace * first[..., 0, :]
     exponential = expm(block * np.asarray(dt)[..., None, None])
     return exponential[..., n:-1, :n], exponential[..., -1, :n]
+
+
+def steady_counts(drift: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """Mean rate J and zero-frequency noise S = lim var/t of what is counted in the steady state of any generator.
+
+    Arguments as in ``counting_propagator``, (d^2, d^2); they may come from local or other dissipators. With the steady
+    state rho, S = tr(second rho) + 2 tr(first R), where drift R = J rho - first rho and tr R = 0.
+
+    Source: C. Flindt, T. Novotny, A.-P. Jauho, Phys. Rev. B 70, 205334 (2004).
+    """
+    trace = dimension(drift) ** 0.5
+    block = drift[1:, 1:]
+    rho = np.append(1.0, np.linalg.solve(block, -drift[1:, 0])) / trace
+    rate = trace * first[0] @ rho
+    response = np.append(0.0, np.linalg.solve(block, (rate * rho - first @ rho)[1:]))
+    return float(rate), float(trace * (second[0] @ rho + 2.0 * first[0] @ response))
