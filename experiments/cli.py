@@ -16,7 +16,7 @@ from tyro.conf import subcommand
 from ..physics.cycles.cycle import NoLimitCycleError
 from ..physics.laws import ThermodynamicsViolation
 from ..physics.validation import ParameterError
-from . import commands
+from . import commands, optimum
 from .tables import Result, to_json
 
 COMMANDS: dict[str, type[commands.Command]] = {
@@ -28,7 +28,7 @@ COMMANDS: dict[str, type[commands.Command]] = {
     "resume": commands.Resume,
     "evaluate": commands.Evaluate,
     "compare": commands.Compare,
-    "optimum": commands.Optimum,
+    "optimum": optimum.Optimum,
     "render": commands.Render,
     "tensorboard": commands.Tensorboard,
     "demo": commands.Demo,

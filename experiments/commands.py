@@ -117,29 +117,6 @@ class Doctor(Command):
         return Result(data, view, exit_code=0 if data["ok"] else 1)
 
 
-@dataclass(kw_only=True)
-class Optimum(SystemCommand):
-    """The certified optimum of the power: lower and upper bound, how they were obtained, the best cycle."""
-
-    def run(self) -> Result:
-        from ..physics.cycles.certificate import certify
-        from .compare import describe_certificate
-        from .runs import Problem
-        from .settings import parse
-
-        problem = Problem.of(self.env, self.preset, parse(self.set))
-        certificate = certify(problem.machine, problem.dt)
-        best = certificate.cycle.limit_cycle()
-        data = {
-            "environment": problem.entry.id,
-            "machine": problem.machine.describe(),
-            **certificate.to_dict(),
-            "limit_cycle": best.summary(),
-        }
-        merits = table("Best cycle", ("figure of merit", "value"), [(k, float(v)) for k, v in best.summary().items()])
-        return Result(data, [*map(escape, describe_certificate(certificate)), merits])
-
-
 # ---- training ---------------------------------------------------------------------------------------------------
 
 

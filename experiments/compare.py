@@ -221,14 +221,19 @@ class Comparison:
 
 def describe_certificate(certificate: Certificate) -> list[str]:
     """The certificate in words."""
-    lower, upper = certificate.power_bounds
+    power = certificate.weight == 1.0
+    lower, upper = certificate.power_bounds if power else (certificate.lower, certificate.upper)
+    what = "the power" if power else f"r_c, c = {certificate.weight:g}"
     width = "" if math.isnan(certificate.gap) else f", relative width {certificate.gap:.1e}"
+    head = f"Certified optimum of {what}, dt = {certificate.dt:g}: {lower:.8g} <= optimum <= {upper:.8g}{width}"
+    if math.isinf(upper):
+        head = f"Best cycle known for {what}, dt = {certificate.dt:g}: {lower:.8g} <= optimum"
     cycle = certificate.cycle
     controls = [", ".join(f"{v:.4f}" for v in step) for step in cycle.values]
     names = cycle.word.split() or [""] * len(cycle)
     steps = " | ".join(f"{a} {u}".strip() for a, u in zip(names, controls, strict=True))
     return [
-        f"Certified optimum of the power, dt = {certificate.dt:g}: {lower:.8g} <= optimum <= {upper:.8g}{width}",
+        head,
         f"  lower bound: {certificate.lower_source}",
         f"  upper bound: {certificate.upper_source}",
         f"  best cycle, {len(cycle)} steps: {steps if len(cycle) <= 12 else 'see --json'}",

@@ -1,8 +1,9 @@
 """How good a cycle can be: a certified interval for the optimal long-run average reward, and a cycle that reaches it.
 
-Three independent methods must agree:
+Independent methods must agree:
 
     words      every word of choices up to n_max steps with free controls, exact gradients      (lower bound)
+    known      stored cycles of long searches, recomputed                                       (lower bound)
     dynamic    value iteration over all policies, certified by branch and bound                 (lower and upper bound)
     fast       closed form of the infinitely fast cycle, where the machine has one              (upper bound)
 """
@@ -19,6 +20,7 @@ from ..machine import AffineMachine
 from ..validation import check_integer, check_positive
 from .cycle import Cycle
 from .dynamic_programming import Bounds, optimal_bounds
+from .known import best_known
 from .objective import Objective
 from .periodic import BestCycle, exhaustive_words
 
@@ -115,6 +117,9 @@ def certify(machine: AffineMachine, dt: float, weight: float = 1.0, n_max: int =
 def _certify(machine: AffineMachine, dt: float, objective: Objective, n_max: int) -> Certificate:
     words = exhaustive_words(machine, dt, n_max, objective)
     candidates = [(f"all bath words of {n} steps, L-BFGS-B", best) for n, best in words.items()]
+    known = best_known(machine, dt, objective.weight)
+    if known is not None:
+        candidates.append((f"stored cycle of {len(known.cycle)} steps, recomputed", known))
     uppers: list[tuple[float, str]] = [(np.inf, "none: no method for this machine")]
     if objective.weight == 0.0:
         uppers.append((0.0, "second law: the entropy production is not negative"))

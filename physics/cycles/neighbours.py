@@ -1,8 +1,8 @@
 """All cycles that differ from a given one by one step, each with its exact value.
 
-A step is replaced, inserted or left out. With the stretches before and after it known, the new one-period map costs two
-small products, so thousands of neighbours are evaluated at the price of one gradient. The exact value ranks changes that
-a gradient does not see: another choice of bath, a jump of the control, a longer or shorter period.
+A step is replaced, inserted or left out. With the stretches before and after it known, the new one-period map costs
+two small products, so thousands of neighbours cost little more than a few gradients. The exact value ranks changes
+that a gradient does not see: another choice of bath, a jump of the control, a longer or shorter period.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def neighbours(
         levels: grid points per continuous control.
         keep: changes returned at most; those without a limit cycle are left out.
     """
-    n, m = values.shape
+    n = len(choice)
     durations = np.full((1, n), float(dt))
     steps, _ = steps_of(machine, values[None], choice[None], durations, objective, slopes=False)
     before, behind = (_stacked(stretches) for stretches in (prefixes(steps), suffixes(steps)))

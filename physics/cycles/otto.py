@@ -59,8 +59,8 @@ def otto(
     Raises:
         ParameterError: for an argument out of its range, or a machine without these choices.
     """
-    _check_one_control(machine)
-    hot, cold = _choice(machine, "hot"), _choice(machine, "cold")
+    check_one_control(machine)
+    hot, cold = choice_index(machine, "hot"), choice_index(machine, "cold")
     check_positive("t_hot", t_hot)
     check_positive("t_cold", t_cold)
     check_integer("ramp_steps", ramp_steps, 1)
@@ -70,7 +70,7 @@ def otto(
             raise ParameterError(f"{name} = {time!r}: must be >= 0")
     down = ramp_steps if t_down > 0 else 0
     up = ramp_steps if t_up > 0 else 0
-    none = _choice(machine, "none") if down or up else 0
+    none = choice_index(machine, "none") if down or up else 0
     choice = np.array([hot] + [none] * down + [cold] + [none] * up)
     durations = np.array([t_hot] + [t_down / ramp_steps] * down + [t_cold] + [t_up / ramp_steps] * up)
     values = _otto_shape(down, up) @ np.array([[u_hot], [u_cold]])
@@ -87,8 +87,8 @@ def fast_otto(machine: AffineMachine, dt: float, objective: Objective = POWER) -
         ParameterError: if ``dt`` is not positive, or the machine has no hot and cold choice.
     """
     check_positive("dt", dt)
-    _check_one_control(machine)
-    word = [_choice(machine, "hot"), _choice(machine, "cold")]
+    check_one_control(machine)
+    word = [choice_index(machine, "hot"), choice_index(machine, "cold")]
     found = [
         optimise_word(machine, word, dt * np.array(counts, dtype=float), objective, label="fast Otto")
         for counts in FAST_COUNTS
@@ -110,9 +110,9 @@ def slow_otto(machine: AffineMachine, dt: float, objective: Objective = POWER) -
         ParameterError: if ``dt`` is not positive, or the machine has no hot, cold and none choice.
     """
     check_positive("dt", dt)
-    _check_one_control(machine)
+    check_one_control(machine)
     low, high = machine.control_space.low[0], machine.control_space.high[0]
-    hot, cold, none = (_choice(machine, name) for name in ("hot", "cold", "none"))
+    hot, cold, none = (choice_index(machine, name) for name in ("hot", "cold", "none"))
     grid = np.linspace(low, high, 257)
     counts = {name: _slow_counts(machine, name, grid, dt) for name in ("hot", "cold")}
     # the steps of a stroke are piecewise constant in its gap: optimise the gaps for every combination that occurs
@@ -148,9 +148,9 @@ def carnot_like(machine: AffineMachine, dt: float, n_iso_steps: int = 8, objecti
     """
     check_positive("dt", dt)
     check_integer("n_iso_steps", n_iso_steps, 1)
-    _check_one_control(machine)
+    check_one_control(machine)
     n = n_iso_steps
-    word = [_choice(machine, "hot")] * n + [_choice(machine, "cold")] * n
+    word = [choice_index(machine, "hot")] * n + [choice_index(machine, "cold")] * n
     line = np.linspace(0.0, 1.0, n)[:, None] if n > 1 else np.array([[0.5]])
     stroke = np.hstack([1.0 - line, line])
     shape = np.block([[stroke, np.zeros((n, 2))], [np.zeros((n, 2)), stroke]])
@@ -177,13 +177,13 @@ def idle(machine: AffineMachine, dt: float = 1.0) -> Cycle:
     return Cycle(machine, 0.5 * (space.low + space.high)[None], np.array([contact]), np.array([float(dt)]), "idle")
 
 
-def _check_one_control(machine: AffineMachine) -> None:
+def check_one_control(machine: AffineMachine) -> None:
     n = machine.control_space.n_values
     if n != 1:
         raise ParameterError(f"machine: has {n} continuous controls, an Otto or Carnot-like cycle needs exactly one")
 
 
-def _choice(machine: AffineMachine, name: str) -> int:
+def choice_index(machine: AffineMachine, name: str) -> int:
     choices = machine.control_space.choices
     check_choice(machine.control_space.choice_name, name, choices)
     return choices.index(name)
@@ -208,7 +208,7 @@ def _otto_shape(down: int, up: int) -> FloatArray:
 
 def _slow_counts(machine: AffineMachine, bath: str, grid: FloatArray, dt: float) -> tuple[FloatArray, FloatArray]:
     """Steps of the isochore and of the ramp after it, for every gap of the grid, (n,) each."""
-    choice = np.full(len(grid), _choice(machine, bath))
+    choice = np.full(len(grid), choice_index(machine, bath))
     matrix = machine.affine(Control(grid[:, None], choice), dt).matrix
     slowest = np.abs(np.linalg.eigvals(matrix)).max(axis=1)
     decays = -np.log(slowest)  # dt / relaxation time
@@ -231,7 +231,7 @@ def _promising(
     machine: AffineMachine, pairs: list[tuple[_Piece, _Piece]], dt: float, objective: Objective
 ) -> list[int]:
     """The few pairs of pieces that do best at the middles of their gaps, with ramps of one step."""
-    hot, cold, none = (_choice(machine, name) for name in ("hot", "cold", "none"))
+    hot, cold, none = (choice_index(machine, name) for name in ("hot", "cold", "none"))
     gaps = np.array([[0.5 * sum(a[2]), 0.5 * sum(b[2])] for a, b in pairs])
     middle = gaps.mean(axis=1)
     values = np.stack([gaps[:, 0], middle, gaps[:, 1], middle], axis=1)[:, :, None]

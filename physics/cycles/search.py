@@ -1,16 +1,16 @@
 """Search for the best periodic control of a given length: many starts, growing and shrinking periods, words of choices.
 
-One *start* is a search of its own. It keeps a pool of good cycles for every period N and improves all of them in rounds;
-in a round the pool of N is renewed from candidates
+One *start* is a search of its own. It keeps a pool of good cycles for every period N and improves all of them in
+rounds; in a round the pool of N is renewed from candidates
 
     random words in blocks, and random controls                            (first round: also all words, for small N)
     the best changes of one step of the cycles of N, N - 1 and N + 1       (exact values, see ``neighbours``)
     cycles of N with a stretch of steps drawn anew, moved or shaken
     cycles of other periods: two steps more or less, resampled, repeated
 
-which are climbed together (exact gradients), the promising ones longer, the best to the end by L-BFGS-B. A task (start,
-round, period) depends on the pools of the round before and on its own random numbers only. So tasks run in any order and
-number at a time with the same result, more starts or rounds only add cycles, and a search can stop and go on.
+which are climbed together (exact gradients), the promising ones longer, the best to the end by L-BFGS-B. A task
+(start, round, period) depends on the pools of the round before and on its own random numbers only. So tasks run in any
+order and number at a time with the same result, more starts or rounds only add cycles, and a search can stop and go on.
 """
 
 from __future__ import annotations

@@ -88,7 +88,8 @@ def steps_of(
     def shaped(step: AffineMap) -> Stretch:
         rho = sum(w * step.heat_matrix[:, b] for b, w in enumerate(weights))
         parts = (step.matrix.reshape(n, k, nx, nx), step.offset.reshape(n, k, nx), np.reshape(rho, (n, k, nx)))
-        return Stretch(*(np.moveaxis(part, 1, -1) for part in parts), (step.heat_offset @ weights).reshape(n, k))
+        matrix, offset, rows = (np.moveaxis(part, 1, -1) for part in parts)
+        return Stretch(matrix, offset, rows, (step.heat_offset @ weights).reshape(n, k))
 
     if not (slopes and m):
         real = shaped(affine_steps(machine.affine, flat, *rest))
