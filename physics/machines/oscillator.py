@@ -188,7 +188,7 @@ class OscillatorEngine(AffineMachine):
         middle, half = self._observed
         low, high = (np.log([size, size, 1.0, 1.0]) for size in (np.finfo(float).tiny, np.finfo(float).max))
         low[2:], high[2:] = (middle - half)[2:], (middle + half)[2:]
-        slack = np.array([0.0, 0.0, 1e-6, 0.0])
+        slack = np.array([0.0, 0.0, 1e-6, 1e-6])
         return (low - middle) / half - slack, (high - middle) / half + slack
 
     # ---- dynamics ---------------------------------------------------------------------------------------------
