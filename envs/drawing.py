@@ -12,15 +12,29 @@ import numpy as np
 
 from ..physics.control import Control, FloatArray, IntArray
 from ..physics.machine import AffineMachine, Machine
-from .style import GREY, INK, Units, choice_looks, control_label, math, state_label, unit_math
+from ..physics.portrait import Quantity
+from .style import (
+    GREY,
+    INK,
+    Units,
+    bath_looks,
+    choice_looks,
+    control_label,
+    math,
+    quantity_label,
+    unit_math,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
     from .kernel import Frame
 
 SAMPLES = 12
 """Points of the curve inside one hold."""
+PANELS = 3
+"""Controls, and quantities of the state, shown at most."""
 EQUILIBRIUM_DASHES = (0, (4, 2))
 
 
@@ -67,7 +81,9 @@ def trace(
     The inside is exact for a deterministic machine; the noise of a stochastic one is not kept, so it gets a line.
     """
     nx, steps = machine.n_dynamic, len(start)
-    samples = 2 if machine.n_step_uniforms else SAMPLES
+    # coherences oscillate inside a hold
+    most = SAMPLES if machine.portrait.coherence(before) is None else 4 * SAMPLES
+    samples = 2 if machine.n_step_uniforms else _samples(steps, most)
     inside = np.empty((steps, samples, nx))
     inside[:, 0], inside[:, -1] = before[:, :nx], after[:, :nx]
     for dt in np.unique(durations):
@@ -77,6 +93,23 @@ def trace(
             state = machine.propagate(before[rows], part, float(dt) * s / (samples - 1)).state
             inside[rows, s] = state[:, :nx]
     return Trace(start, durations, before[:, nx:], control.values, control.choice, inside)
+
+
+def _samples(steps: int, most: int) -> int:
+    """Points of each of so many curves: fewer of many short ones."""
+    return int(np.clip(4000 // max(steps, 1), 2, most))
+
+
+def shown(machine: Machine, steps: Trace) -> list[Quantity]:
+    """What the machine's portrait shows during the holds, and the coherence; values of shape (N, S)."""
+    count, samples, nx = steps.inside.shape
+    values = np.repeat(steps.values, samples, axis=0)
+    state = np.concatenate([steps.inside.reshape(-1, nx), values], axis=1)
+    found = list(machine.portrait.shown(state)[:PANELS])
+    coherence = machine.portrait.coherence(state)
+    if coherence is not None:
+        found.append(Quantity("coherence", "C", "nats", coherence))
+    return [one._replace(values=one.values.reshape(count, samples)) for one in found]
 
 
 def history_trace(machine: Machine, frames: Sequence[Frame]) -> Trace:
@@ -125,42 +158,87 @@ def draw_control(axes: Axes, machine: Machine, steps: Trace, j: int) -> None:
     axes.set_ylabel(control_label(machine, j))
 
 
-def draw_diagram(axes: Axes, machine: Machine, steps: Trace, fade: bool = False) -> tuple[FloatArray, FloatArray]:
-    """``ordinate`` against ``abscissa``: holds in the colour of the choice, switches dotted; older ones paler (fade).
+class Curve(NamedTuple):
+    """N steps in the thermodynamic diagram; each step is a switch and a hold.
 
-    Returns:
-        The curve: both coordinates, shape (N, S).
+    Attributes:
+        switches: shape (N, S, 2).
+        holds: shape (N, S', 2).
     """
+
+    switches: FloatArray
+    holds: FloatArray
+
+    @property
+    def path(self) -> FloatArray:
+        """The whole way, shape (points, 2)."""
+        return np.concatenate([self.switches, self.holds], axis=1).reshape(-1, 2)
+
+
+def draw_diagram(axes: Axes, machine: Machine, steps: Trace, fade: bool = False) -> Curve:
+    """The steps in the plane: holds in the colour of the choice, switches dotted; older ones paler (fade)."""
     from matplotlib.collections import LineCollection
     from matplotlib.colors import to_rgba
 
     looks, (count, samples, nx) = choice_looks(machine), steps.inside.shape
-    values = np.repeat(steps.values, samples, axis=0)
-    y = ordinate(machine, steps.inside.reshape(-1, nx), values).reshape(count, samples)
-    x = np.repeat(abscissa(machine, steps.values)[:, None], samples, axis=1)
-    x_before = abscissa(machine, steps.previous)
-    y_before = ordinate(machine, steps.inside[:, 0], steps.previous)
-    holds = np.stack([x, y], axis=2)
-    switches = np.stack([np.stack([x_before, y_before], axis=1), holds[:, 0]], axis=1)
+    x, y = plane(machine, steps.inside.reshape(-1, nx), np.repeat(steps.values, samples, axis=0))
+    holds = np.stack([x, y], axis=1).reshape(count, samples, 2)
+    # a switch leaves the dynamical variables alone; it is straight unless the eigenstates change
+    points = 2 if _own_plane(machine) is None else _samples(count, most=64)
+    way = np.linspace(0.0, 1.0, points)[:, None]
+    values = steps.previous[:, None] + (steps.values - steps.previous)[:, None] * way
+    start = np.repeat(steps.inside[:, 0], points, axis=0)
+    x, y = plane(machine, start, values.reshape(count * points, values.shape[2]))
+    switches = np.stack([x, y], axis=1).reshape(count, points, 2)
     alphas = np.linspace(0.15, 1.0, count) if fade else np.ones(count)
     colours = [to_rgba(looks[c].colour, a) for c, a in zip(steps.choice, alphas, strict=True)]
     greys = [to_rgba(INK, 0.7 * a) for a in alphas]
-    axes.add_collection(LineCollection(list(switches), colors=greys, linewidths=0.9, linestyles=":"))
-    axes.add_collection(LineCollection(list(holds), colors=colours, linewidths=2.0, capstyle="round"))
-    return x, y
+    # not snapped to pixels: many short holds must look like a curve
+    axes.add_collection(LineCollection(list(switches), colors=greys, linewidths=0.9, linestyles=":", snap=False))
+    axes.add_collection(LineCollection(list(holds), colors=colours, linewidths=2.0, capstyle="round", snap=False))
+    return Curve(switches, holds)
 
 
 def draw_equilibria(axes: Axes, machine: Machine) -> None:
-    """Where a hold for ever would end, for each choice that has such a state; only with one continuous control."""
+    """Where a hold for ever would end, for each choice that has such a state; only with one continuous control.
+
+    Where all baths are always connected, the thermal state of each bath is drawn too: above its line the machine gives
+    heat to the bath, below it takes heat.
+    """
     if not isinstance(machine, AffineMachine) or machine.control_space.n_values != 1:
         return
     control = machine.control_space.ranges[0]
     values = np.linspace(control.low, control.high, 200)[:, None]
-    x = abscissa(machine, values)
-    for k, look in enumerate(choice_looks(machine)):
-        y = ordinate(machine, equilibria(machine, Control(values, np.full(len(values), k))), values)
+    states = [
+        (equilibria(machine, Control(values, np.full(len(values), k))), look.colour)
+        for k, look in enumerate(choice_looks(machine))
+    ]
+    if thermal_lines(machine):
+        thermal = [machine.portrait.thermal(values, float(beta)) for beta in machine.betas]
+        looks = bath_looks(machine)
+        states += [(x, look.colour) for x, look in zip(thermal, looks, strict=True) if x is not None]
+    for dynamic, colour in states:
+        x, y = plane(machine, dynamic, values)
         if np.isfinite(y).any():
-            axes.plot(x, y, color=look.colour, linewidth=0.8, linestyle=EQUILIBRIUM_DASHES)
+            axes.plot(x, y, color=colour, linewidth=0.8, linestyle=EQUILIBRIUM_DASHES)
+
+
+def thermal_lines(machine: Machine) -> bool:
+    """Whether ``draw_equilibria`` draws the thermal states of the baths."""
+    space = machine.control_space
+    return not space.choices and machine.portrait.thermal(space.low[None], float(machine.betas[0])) is not None
+
+
+def equilibrium_handles(machine: Machine) -> list[Line2D]:
+    """Entries of the legend for ``draw_equilibria``."""
+    from matplotlib.lines import Line2D
+
+    names = [("equilibrium", GREY)]
+    if thermal_lines(machine):
+        names = [("steady state", choice_looks(machine)[0].colour)]
+        names += [(f"thermal, {look.label}", look.colour) for look in bath_looks(machine)]
+    style = {"linewidth": 0.8, "linestyle": EQUILIBRIUM_DASHES}
+    return [Line2D([], [], color=colour, label=name, **style) for name, colour in names]
 
 
 def equilibria(machine: AffineMachine, control: Control) -> FloatArray:
@@ -172,37 +250,48 @@ def equilibria(machine: AffineMachine, control: Control) -> FloatArray:
     return np.where(singular[:, None], np.nan, fixed[:, :, 0])
 
 
-def _gap_diagram(machine: Machine) -> bool:
-    return isinstance(machine, AffineMachine) and machine.n_dynamic == 1
+def _own_plane(machine: Machine) -> tuple[Quantity, Quantity] | None:
+    """The plane of the machine's portrait at any state, for its names."""
+    state = np.concatenate([np.zeros(machine.n_dynamic), machine.control_space.high])[None]
+    return machine.portrait.plane(state)
 
 
-def abscissa(machine: Machine, values: FloatArray) -> FloatArray:
-    """Horizontal axis of the diagram, (K,) from the controls (K, m): dE/dx, or the first control u.
+def plane(machine: Machine, dynamic: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Both coordinates of the diagram, (K,) each, from dynamical variables (K, n_dynamic) and controls (K, m).
 
-    The two axes are conjugate, so that the enclosed area is the work of this control (exact for an energy that is
-    linear in it); with one control that is all the work.
+    They are those of the machine's portrait, or else dE/dx against x with one dynamical variable, or else the first
+    control u against the force dE/du. These two are conjugate, so that the enclosed area is the work of this control
+    (exact for an energy that is linear in it); with one control that is all the work.
     """
+    state = np.concatenate([dynamic, values], axis=1)
+    own = machine.portrait.plane(state)
+    if own is not None:
+        return own[0].values, own[1].values
     if isinstance(machine, AffineMachine) and machine.n_dynamic == 1:
-        return machine.energy_row(values)[0][:, 0]
-    return values[:, 0]
-
-
-def ordinate(machine: Machine, dynamic: FloatArray, values: FloatArray) -> FloatArray:
-    """Vertical axis of the diagram, (K,): the dynamical variable x if there is only one, or the force dE/du."""
-    if _gap_diagram(machine):
-        return dynamic[:, 0]
+        return machine.energy_row(values)[0][:, 0], dynamic[:, 0]
     control = machine.control_space.ranges[0]
     shift = np.zeros(values.shape[1])
     shift[0] = 1e-4 * (control.high - control.low)
     above, below = (machine.internal_energy(np.concatenate([dynamic, values + s], axis=1)) for s in (shift, -shift))
-    return (above - below) / (2.0 * shift[0])
+    return values[:, 0], (above - below) / (2.0 * shift[0])
+
+
+def abscissa_limits(machine: Machine) -> tuple[float, float]:
+    """Limits of the horizontal axis of the diagram over the whole range of the controls."""
+    space = machine.control_space
+    values = space.low + (space.high - space.low) * np.linspace(0.0, 1.0, 65)[:, None]
+    return spanned(plane(machine, np.zeros((len(values), machine.n_dynamic)), values)[0])
 
 
 def diagram_labels(machine: Machine, units: Units) -> tuple[str, str]:
     """Labels of the horizontal and the vertical axis of the diagram."""
-    if _gap_diagram(machine):
+    own = _own_plane(machine)
+    if own is not None:
+        return quantity_label(own[0], units), quantity_label(own[1], units)
+    if isinstance(machine, AffineMachine) and machine.n_dynamic == 1:
         name = math(machine.dynamic_names[0]).strip("$")
-        return rf"gap $\epsilon=\partial E/\partial {name}$ ({unit_math(units.energy)})", state_label(machine, 0)
+        state = machine.portrait.shown(np.zeros((1, machine.n_state)))[0]
+        return rf"gap $\epsilon=\partial E/\partial {name}$ ({unit_math(units.energy)})", quantity_label(state, units)
     control = machine.control_space.ranges[0]
     name = math(control.name).strip("$")
     unit = units.energy if control.unit in ("1", "-", "") else f"{units.energy} / ({control.unit})"

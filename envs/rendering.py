@@ -14,16 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..physics.machine import Machine
+from ..physics.portrait import Quantity
 from .drawing import (
-    EQUILIBRIUM_DASHES,
+    PANELS,
     Trace,
-    abscissa,
+    abscissa_limits,
     diagram_labels,
     draw_contacts,
     draw_control,
     draw_diagram,
     draw_equilibria,
+    equilibrium_handles,
     history_trace,
+    shown,
     spanned,
 )
 from .kernel import Frame
@@ -37,7 +40,7 @@ from .style import (
     choice_looks,
     label,
     new_figure,
-    state_label,
+    quantity_label,
     styled,
     units_of,
 )
@@ -48,8 +51,8 @@ if TYPE_CHECKING:
 
 WINDOW = 48
 """Steps shown by ``draw_history``."""
-PANELS = 3
-"""Controls, and dynamical variables, shown at most."""
+LONG_TITLE = 76
+"""Characters, mathtext included."""
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +68,7 @@ def draw_history(machine: Machine, frames: Sequence[Frame]) -> Figure:
     frames, units = list(frames)[-WINDOW:], units_of(machine)
     steps = history_trace(machine, frames)
     controls = range(min(PANELS, machine.control_space.n_values))
-    variables = range(min(PANELS, machine.n_dynamic))
+    variables = shown(machine, steps)
     rows = len(controls) + len(variables) + 1
     # margins are fixed: with an automatic layout the panels would jump from picture to picture
     height = max(4.2, 1.05 * rows + 1.2)
@@ -80,8 +83,8 @@ def draw_history(machine: Machine, frames: Sequence[Frame]) -> Figure:
         draw_contacts(axes, machine, steps)
     for j, axes in zip(controls, left, strict=False):
         draw_control(axes, machine, steps, j)
-    for i, axes in zip(variables, left[len(controls) :], strict=False):
-        _draw_variable(axes, machine, steps, i)
+    for quantity, axes in zip(variables, left[len(controls) :], strict=False):
+        _draw_variable(axes, machine, steps, quantity, units)
     _draw_heat(left[-1], machine, frames, units)
     left[-1].set_xlabel(label("time", "t", units.time))
     for axes in left:
@@ -94,22 +97,35 @@ def draw_history(machine: Machine, frames: Sequence[Frame]) -> Figure:
     _draw_plane(diagram, machine, steps, units)
     diagram.set_anchor("N")
     diagram.set_box_aspect(min(1.3, (height - 1.1) / 2.65))
-    work = -sum(f.work for f in frames)
-    shown = f"work extracted in {len(frames)} steps: {amount(work, units.energy)}" if frames else "no step yet"
-    figure.text(0.105, 1.0 - 0.3 / height, f"{machine.title}; {shown}", fontsize=8.5)
+    told = _balance(machine, frames, units)
+    # beside the legend there is room for one short line
+    separator = "; " if len(machine.title) + len(told) < LONG_TITLE else "\n"
+    figure.text(0.105, 1.0 - 0.33 / height, f"{machine.title}{separator}{told}", fontsize=8.5, va="center")
     _add_legend(figure, machine, bool(diagram.lines), 1.0 - 0.08 / height)
     return figure
 
 
-def _draw_variable(axes: Axes, machine: Machine, steps: Trace, i: int) -> None:
-    """Dynamical variable ``i`` against time, in the colour of the choice."""
+def _balance(machine: Machine, frames: Sequence[Frame], units: Units) -> str:
+    """What came out of the steps shown."""
+    if not frames:
+        return "no step yet"
+    work = sum(f.work for f in frames)
+    if not machine.is_refrigerator:
+        return f"work extracted in {len(frames)} steps: {amount(-work, units.energy)}"
+    heat = sum(float(f.heat @ machine.power_weights) for f in frames)
+    cooled, paid = amount(heat, units.energy), amount(work, units.energy)
+    return f"{len(frames)} steps: {cooled} from the cold bath for {paid} of work"
+
+
+def _draw_variable(axes: Axes, machine: Machine, steps: Trace, quantity: Quantity, units: Units) -> None:
+    """A quantity of the state against time, in the colour of the choice."""
     from matplotlib.collections import LineCollection
 
-    looks, y = choice_looks(machine), steps.inside[:, :, i]
+    looks, y = choice_looks(machine), quantity.values
     curves = np.stack([steps.inside_times, y], axis=2)
     axes.add_collection(LineCollection(list(curves), colors=[looks[c].colour for c in steps.choice], linewidths=1.6))
     axes.set_ylim(spanned(y))
-    axes.set_ylabel(state_label(machine, i))
+    axes.set_ylabel(quantity_label(quantity, units))
 
 
 def _draw_heat(axes: Axes, machine: Machine, frames: Sequence[Frame], units: Units) -> None:
@@ -129,14 +145,14 @@ def _draw_plane(axes: Axes, machine: Machine, steps: Trace, units: Units) -> Non
     """The thermodynamic diagram; without a continuous control, the plane of two dynamical variables, or nothing."""
     space = machine.control_space
     if space.n_values:
-        _, y = draw_diagram(axes, machine, steps, fade=True)
+        curve = draw_diagram(axes, machine, steps, fade=True)
         draw_equilibria(axes, machine)
-        axes.set_xlim(spanned(abscissa(machine, np.stack([space.low, space.high]))))
-        axes.set_ylim(spanned(y))
+        axes.set_xlim(abscissa_limits(machine))
+        axes.set_ylim(spanned(curve.holds[:, :, 1]))
         across, up = diagram_labels(machine, units)
     elif machine.n_dynamic > 1:
         axes.plot(*steps.inside[:, :, :2].reshape(-1, 2).T, color=INK)
-        across, up = state_label(machine, 0), state_label(machine, 1)
+        across, up = (quantity_label(q, units) for q in machine.portrait.shown(np.zeros((1, machine.n_state)))[:2])
     else:
         axes.set_axis_off()
         return
@@ -152,7 +168,7 @@ def _add_legend(figure: Figure, machine: Machine, equilibria: bool, y: float) ->
     if machine.control_space.n_values:
         handles.append(Line2D([], [], color=INK, linestyle=":", label="switch"))
     if machine.control_space.n_values and equilibria:
-        handles.append(Line2D([], [], color=GREY, linewidth=0.8, linestyle=EQUILIBRIUM_DASHES, label="equilibrium"))
+        handles += equilibrium_handles(machine)
     figure.legend(handles=handles, loc="upper right", bbox_to_anchor=(0.985, y), ncols=3, borderpad=0)
 
 

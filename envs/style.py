@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 import numpy as np
 
 from ..physics.machine import Machine
+from ..physics.portrait import Quantity
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,7 +63,7 @@ GREEK = {
     "chi": "χ", "psi": "ψ", "omega": "ω", "Gamma": "Γ", "Delta": "Δ", "Theta": "Θ", "Lambda": "Λ", "Xi": "Ξ",
     "Pi": "Π", "Sigma": "Σ", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω", "hbar": "ħ",
 }  # fmt: skip
-WORD = re.compile(r"([A-Za-z]+)(?:(\d\w*)|_(\w+))?")
+WORD = re.compile(r"([A-Za-z]+)(?:(\d[A-Za-z0-9_]*)|_(\w+))?")
 """A symbol with its index: E0, beta_h, k_B, x0_1."""
 
 P = ParamSpec("P")
@@ -126,12 +127,40 @@ def units_of(machine: Machine) -> Units:
         energy = f"k_B T{name.removeprefix('beta')}" if name.startswith("beta") else f"1/{name}"
     else:
         energy = one.get("energy", "")
-    rate = one.get("rate") or one.get("1/time") or ""
+    rate = one.get("rate", "")
     if not energy:
         return Units(time=f"1/{rate}", rate=rate) if rate else Units()
     if not rate:
-        return Units(f"hbar/({energy})", energy, f"({energy})²/hbar", f"{energy}/hbar")
+        group = f"({energy})" if " " in energy or "/" in energy else energy
+        return Units(f"hbar/{group}", energy, f"{group}²/hbar", f"{energy}/hbar")
     return Units(f"1/{rate}", energy, f"{rate} {energy}", rate)
+
+
+class Words(NamedTuple):
+    """What the figures of merit of a machine are called; ``short`` is for names of columns and tags."""
+
+    power: str
+    efficiency: str
+    carnot: str
+    ratio: str
+    ratio_symbol: str
+    kind: str
+    short: tuple[str, str, str]
+
+
+ENGINE = Words(
+    "power", "efficiency", "Carnot efficiency", "efficiency / Carnot", "eta/eta_C", "engine",
+    ("power", "efficiency", "efficiency_ratio"),
+)  # fmt: skip
+REFRIGERATOR = Words(
+    "cooling power", "COP", "Carnot COP", "COP / Carnot", "COP/COP_C", "refrigerator",
+    ("cooling_power", "cop", "cop_ratio"),
+)  # fmt: skip
+
+
+def words_of(machine: Machine) -> Words:
+    """How to speak of a machine's P and of what it is divided by."""
+    return REFRIGERATOR if machine.is_refrigerator else ENGINE
 
 
 def math(text: str, upright: bool = False) -> str:
@@ -158,7 +187,9 @@ def unit_math(text: str) -> str:
 
 def amount(value: float, unit: str, digits: int = 3) -> str:
     """A number with its unit for a figure, with a true minus sign; bare in natural units."""
-    number = f"{value + 0.0:.{digits}g}".replace("-", "−")
+    number, _, power = f"{value + 0.0:.{digits}g}".replace("-", "−").partition("e")
+    if power:
+        number += rf"$\cdot 10^{{{int(power.replace('−', '-'))}}}$"
     if unit.startswith("1/"):
         return f"{number}/{unit_math(unit.removeprefix('1/'))}"
     return number if unit in ("1", "", Units.power) else f"{number} {unit_math(unit)}"
@@ -170,11 +201,9 @@ def label(quantity: str, symbol: str = "", unit: str = "") -> str:
     return " ".join(part for part in (quantity, math(symbol), f"({shown})" if shown else "") if part)
 
 
-def state_label(machine: Machine, i: int) -> str:
-    """Axis label of dynamical variable ``i``; a machine may name it: ``quantities = {"p": ("population", "1")}``."""
-    name = machine.dynamic_names[i]
-    quantity, unit = machine.quantities.get(name, ("state variable", ""))
-    return label(quantity, name, unit)
+def quantity_label(found: Quantity, units: Units) -> str:
+    """Axis label of a quantity of a machine's portrait."""
+    return label(found.name, found.symbol, units.energy if found.unit == "energy" else found.unit)
 
 
 def control_label(machine: Machine, j: int) -> str:

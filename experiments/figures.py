@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..envs.drawing import (
-    EQUILIBRIUM_DASHES,
+    PANELS,
+    Curve,
     Trace,
     diagram_labels,
     draw_contacts,
@@ -20,7 +21,9 @@ from ..envs.drawing import (
     draw_diagram,
     draw_equilibria,
     equilibria,
-    ordinate,
+    equilibrium_handles,
+    plane,
+    shown,
     spanned,
     trace,
 )
@@ -39,7 +42,7 @@ from ..envs.style import (
     legend_columns,
     math,
     new_figure,
-    state_label,
+    quantity_label,
     styled,
     units_of,
 )
@@ -53,8 +56,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-PANELS = 3
-"""Controls, and dynamical variables, shown at most."""
 REPEATS = 60
 """Periods of the shortest cycle shown at most, unless a duration is given."""
 
@@ -63,7 +64,9 @@ REPEATS = 60
 def cycle_figure(
     cycles: Mapping[str, LimitCycle], *, units: Units | None = None, duration: float | None = None
 ) -> Figure:
-    """Controls of each cycle and the dynamical variables of all of them against the same time axis.
+    """Controls of each cycle, and what the machine's portrait shows of all of them, against the same time axis.
+
+    For a machine with coherence the last panel is the coherence in the energy eigenbasis of the moment.
 
     Short cycles are repeated. All start in the same phase: with the longest contact to the hottest bath, or, without
     baths to choose from, at the maximum of the fundamental of the first control.
@@ -83,7 +86,9 @@ def cycle_figure(
         duration = min(max(max(periods), 2.0 * min(periods)), REPEATS * min(periods))
     check_positive("duration", duration)
 
-    n_controls, n_variables = min(PANELS, machine.control_space.n_values), min(PANELS, machine.n_dynamic)
+    traces = {name: _repeated(cycle_trace(aligned(limit)), limit.period, duration) for name, limit in cycles.items()}
+    quantities = {name: shown(limit.cycle.machine, traces[name]) for name, limit in cycles.items()}
+    n_controls, n_variables = min(PANELS, machine.control_space.n_values), len(next(iter(quantities.values())))
     strips = max(1, n_controls) * len(cycles)
     heights = [1.0] * strips + [1.25] * n_variables
     figure = new_figure(COLUMN, sum(heights) + 0.85)
@@ -91,9 +96,10 @@ def cycle_figure(
 
     row = 0
     for number, (name, limit) in enumerate(cycles.items()):
-        steps = _repeated(cycle_trace(aligned(limit)), limit.period, duration)
-        separator = ": " if len(name) <= LONG_NAME else "\n"
-        panels[row].set_title(f"{name}{separator}{_facts(limit, units)}", loc="left", fontsize=7, pad=2.5)
+        steps = traces[name]
+        facts = _facts(limit, units)
+        separator = ": " if len(name) <= LONG_NAME and not machine.is_refrigerator else "\n"
+        panels[row].set_title(f"{name}{separator}{facts}", loc="left", fontsize=7, pad=2.5)
         for j in range(max(1, n_controls)):
             draw_contacts(panels[row], machine, steps)
             if n_controls:
@@ -103,12 +109,11 @@ def cycle_figure(
                 panels[row].set_yticks([])
             row += 1
         colour, dashes = SERIES[number % len(SERIES)]
-        for i, axes in enumerate(panels[strips:]):
-            y = steps.inside[:, :, i]
+        for quantity, axes in zip(quantities[name], panels[strips:], strict=True):
+            y = quantity.values
             axes.plot(steps.inside_times.ravel(), y.ravel(), color=colour, linestyle=dashes, label=name)
-    for i, axes in enumerate(panels[strips:]):
-        axes.set_ylabel(state_label(machine, i))
-        _stack_label(axes)
+            axes.set_ylabel(quantity_label(quantity, units))
+            _stack_label(axes)
     figure.align_ylabels(panels)
     panels[-1].set_xlim(0.0, duration)
     panels[-1].set_xlabel(label("time", "t", units.time))
@@ -125,9 +130,10 @@ def cycle_figure(
 def diagram_figure(cycles: Mapping[str, LimitCycle], *, units: Units | None = None) -> Figure:
     """Thermodynamic diagram of each cycle; the shaded area is the work, with several controls that of the first.
 
-    With one dynamical variable x: x against dE/dx, for a two-level system population against gap. Otherwise: the force
-    dE/du against the first control u. Holds are lines in the colour of the bath, switches are dotted, equilibrium
-    states are dashed.
+    With one dynamical variable x: x against dE/dx, for a two-level system population against gap. Otherwise the plane
+    of the machine's portrait: population against gap too, where the area leaves out the work done through coherences,
+    which the title gives. Otherwise the force dE/du against the first control u. Holds are lines in the colour of the
+    bath, switches are dotted, equilibrium states are dashed.
 
     Args:
         cycles: limit cycles by name, at least one, of a machine with a continuous control.
@@ -145,19 +151,22 @@ def diagram_figure(cycles: Mapping[str, LimitCycle], *, units: Units | None = No
     figure = new_figure((COLUMN, 5.3, PAGE)[columns - 1], 2.45 * rows + 0.55)
     panels = add_axes(figure, rows, columns, sharex=True, sharey=True)
     across, up = diagram_labels(machine, units)
-    curves: list[tuple[FloatArray, FloatArray]] = []
+    curves: list[Curve] = []
     goals: list[FloatArray] = []
+    incomplete = False
     for axes, (name, limit) in zip(panels.flat, cycles.items(), strict=False):
         cycle = limit.cycle
-        x, y = draw_diagram(axes, cycle.machine, cycle_trace(limit))
-        axes.fill(x.ravel(), y.ravel(), color=GREY, alpha=0.22, linewidth=0)
-        work = limit.power * limit.period
-        axes.set_title(f"{name}\nwork per cycle $W$ = {amount(work, units.energy)}", loc="left", fontsize=7)
-        curves.append((x, y))
+        curve = draw_diagram(axes, cycle.machine, cycle_trace(limit))
+        axes.fill(*curve.path.T, color=GREY, alpha=0.22, linewidth=0)
+        work = limit.extracted_power * limit.period
+        rest = work - _area(curve.path) if machine.portrait.plane(limit.states) else 0.0
+        incomplete |= rest != 0.0
+        axes.set_title(f"{name}\n{_work(work, rest, units)}", loc="left", fontsize=7)
+        curves.append(curve)
         # the axes also show where each hold is heading
         ends = equilibria(cycle.machine, Control(cycle.values, cycle.choice))
-        goals.append(ordinate(cycle.machine, ends, cycle.values))
-    limits = spanned(*(x for x, _ in curves), margin=0.2), spanned(*(y for _, y in curves), *goals)
+        goals.append(plane(cycle.machine, ends, cycle.values)[1])
+    limits = spanned(*(c.path[:, 0] for c in curves), margin=0.2), spanned(*(c.path[:, 1] for c in curves), *goals)
     for k, axes in enumerate(panels.flat):
         if k >= len(cycles):
             axes.set_axis_off()
@@ -165,14 +174,29 @@ def diagram_figure(cycles: Mapping[str, LimitCycle], *, units: Units | None = No
         draw_equilibria(axes, machine)
         axes.set_xlim(limits[0])
         axes.set_ylim(limits[1])
-        _draw_arrows(axes, *curves[k])
+        _draw_arrows(axes, curves[k])
         if k % columns == 0:
             axes.set_ylabel(up)
         if k + columns >= len(cycles):
             axes.set_xlabel(across)
             axes.tick_params(labelbottom=True)
-    _diagram_legend(figure, machine, bool(panels.flat[0].lines))
+    _diagram_legend(figure, machine, bool(panels.flat[0].lines), incomplete)
     return figure
+
+
+def _area(path: FloatArray) -> float:
+    """-(closed integral of y dx) along a closed polygon (points, 2)."""
+    x, y = path.T
+    return 0.5 * float(x @ np.roll(y, -1) - y @ np.roll(x, -1))
+
+
+def _work(work: float, coherent: float, units: Units) -> str:
+    """Extracted work of a cycle in words, and the part of it that is done through coherences."""
+    sign, verb = (1.0, "extracted") if work >= 0.0 else (-1.0, "consumed")
+    if not coherent:
+        return f"work per cycle $W$ = {amount(work, units.energy)}"
+    share = amount(sign * coherent, units.energy)
+    return f"work {verb} per cycle: {amount(abs(work), units.energy)}\nthrough coherence: {share}"
 
 
 def cycle_trace(limit: LimitCycle) -> Trace:
@@ -237,28 +261,25 @@ def _repeated(steps: Trace, period: float, duration: float) -> Trace:
 
 
 def _facts(limit: LimitCycle, units: Units) -> str:
-    return f"$P$ = {amount(limit.power, units.power)}, period {amount(limit.period, units.time)}"
+    what = "cooling power " if limit.cycle.machine.is_refrigerator else ""
+    return f"{what}$P$ = {amount(limit.power, units.power)}, period {amount(limit.period, units.time)}"
 
 
-def _draw_arrows(axes: Axes, x: FloatArray, y: FloatArray, most: int = 4) -> None:
+def _draw_arrows(axes: Axes, curve: Curve, most: int = 4) -> None:
     """Arrow heads that show the sense of the cycle, on its longest pieces as they appear on the page."""
-    holds = np.stack([x[:, [0, -1]], y[:, [0, -1]]], axis=2)
-    starts = np.concatenate([holds[:, 0], holds[:, 1]])
-    ends = np.concatenate([holds[:, 1], np.roll(holds[:, 0], -1, axis=0)])
+    pieces = [*curve.holds, *curve.switches]
     page = np.array([np.ptp(axes.get_xlim()), np.ptp(axes.get_ylim())])
-    lengths = np.linalg.norm((ends - starts) / page, axis=1)
+    lengths = np.array([np.linalg.norm((piece[-1] - piece[0]) / page) for piece in pieces])
+    style = {"arrowstyle": "-|>", "color": INK, "linewidth": 0.0, "mutation_scale": 8, "shrinkA": 0, "shrinkB": 0}
     for k in np.argsort(-lengths, kind="stable")[:most]:
         if lengths[k] > 0:
-            middle, along = 0.5 * (starts[k] + ends[k]), 0.02 * (ends[k] - starts[k])
-            style = {
-                "arrowstyle": "-|>",
-                "color": INK,
-                "linewidth": 0.0,
-                "mutation_scale": 8,
-                "shrinkA": 0,
-                "shrinkB": 0,
-            }
-            axes.annotate("", tuple(middle + along), tuple(middle - along), arrowprops=style)
+            piece = pieces[k]
+            first, last = piece[(len(piece) - 1) // 2], piece[len(piece) // 2 if len(piece) > 2 else 1]
+            if len(piece) % 2:  # the middle is a point: take its two neighbours
+                first, last = piece[len(piece) // 2 - 1], piece[len(piece) // 2 + 1]
+            along = (last - first) / np.linalg.norm((last - first) / page)
+            middle, half = 0.5 * (first + last), 0.02 * lengths[k] * along
+            axes.annotate("", tuple(middle + half), tuple(middle - half), arrowprops=style)
 
 
 def _choice_handles(machine: Machine) -> list[Line2D]:
@@ -268,14 +289,15 @@ def _choice_handles(machine: Machine) -> list[Line2D]:
     return [Line2D([], [], color=look.colour, linewidth=2, label=look.label) for look in looks]
 
 
-def _diagram_legend(figure: Figure, machine: Machine, equilibria: bool) -> None:
+def _diagram_legend(figure: Figure, machine: Machine, equilibria: bool, incomplete: bool) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     handles = [*_choice_handles(machine), Line2D([], [], color=INK, linewidth=0.9, linestyle=":", label="switch")]
     if equilibria:
-        handles.append(Line2D([], [], color=GREY, linewidth=0.8, linestyle=EQUILIBRIUM_DASHES, label="equilibrium"))
+        handles += equilibrium_handles(machine)
     ranges = machine.control_space.ranges
     work = "work per cycle" if len(ranges) == 1 else f"work of {math(ranges[0].name)} per cycle"
+    work = "work not through coherence" if incomplete else work
     patch = Patch(color=GREY, alpha=0.22, linewidth=0, label=work)
     figure.legend(handles=[*handles, patch], loc="outside lower center", ncols=3 if figure.get_figwidth() < 6 else 6)

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 import szilard  # noqa: F401 (registers the environments)
 from szilard.envs import rendering
-from szilard.envs.drawing import equilibria, history_trace
+from szilard.envs.drawing import equilibria, history_trace, shown
 from szilard.envs.machine_env import MachineEnv
 from szilard.envs.style import (
     COLD,
@@ -28,13 +28,15 @@ from szilard.envs.style import (
     choice_looks,
     label,
     math,
-    state_label,
+    quantity_label,
     units_of,
 )
 from szilard.physics.baths import FermionicBath
 from szilard.physics.control import Control, Range
 from szilard.physics.machine import Machine
 from szilard.physics.machines.dlevel import DLevelMachine
+from szilard.physics.machines.oscillator import OscillatorEngine
+from szilard.physics.machines.qubit_refrigerator import QubitRefrigerator
 from szilard.physics.machines.two_level import COLD as COLD_BATH
 from szilard.physics.machines.two_level import HOT as HOT_BATH
 from szilard.physics.machines.two_level import NONE, TwoLevelEngine
@@ -50,6 +52,8 @@ def machines() -> dict[str, Machine]:
         "two-level": TwoLevelEngine(),
         "no choice, one control": DLevelMachine(hamiltonian=drift, controls=DRIVES[:1], baths=BATHS),
         "no choice, two controls": DLevelMachine(hamiltonian=drift, controls=DRIVES, baths=BATHS),
+        "refrigerator": QubitRefrigerator(),
+        "oscillator": OscillatorEngine(),
         "choice, no control": DLevelMachine(
             hamiltonian=drift, baths=BATHS, connections={"hot": ["hot"], "both": ["hot", "cold"], "none": []}
         ),
@@ -114,6 +118,34 @@ def test_units_and_colours_of_the_two_level_engine() -> None:
     assert colours["no bath"] == GREY
 
 
+def test_a_refrigerator_shows_what_it_cools() -> None:
+    env = played(QubitRefrigerator(), 20)
+    figure = drawn(env)
+    (title,) = [text.get_text() for text in figure.texts]
+    frames = env.kernel.history
+    assert frames is not None
+    heat, work = sum(f.heat[1] for f in frames), sum(f.work for f in frames)
+    assert title.endswith(f"{amount(heat, 'E0')} from the cold bath for {amount(work, 'E0')} of work")
+    (legend,) = figure.legends
+    texts = {t.get_text() for t in legend.get_texts()}
+    assert {"steady state", "thermal, hot bath", "thermal, cold bath", "hot bath", "cold bath"} <= texts
+    labels = {axes.get_ylabel().replace("\n", " ") for axes in figure.axes}
+    assert {r"coherence $C$ ($\mathrm{nats}$)", "excited population $p$ (dimensionless)"} <= labels
+
+
+@pytest.mark.parametrize("machine", [QubitRefrigerator(), OscillatorEngine()], ids=lambda m: type(m).__name__)
+def test_coherence_panel_follows_the_exact_state(machine: Machine) -> None:
+    env = played(machine, 12)
+    assert env.kernel.history is not None
+    frames = list(env.kernel.history)
+    found = shown(machine, history_trace(machine, frames))[-1]
+    after = machine.portrait.coherence(np.array([f.after for f in frames]))
+    assert after is not None
+    assert found.name == "coherence"
+    np.testing.assert_allclose(found.values[:, -1], after, rtol=0, atol=1e-12)
+    assert after.max() > 1e-3  # random controls make some
+
+
 def test_vector_environment_draws_copy_0() -> None:
     env = gym.make_vec("szilard/TwoLevelEngine-v0", 3, vectorization_mode="vector_entry_point", render_mode="rgb_array")
     env.reset(seed=0)
@@ -157,7 +189,15 @@ def test_the_parameter_that_is_one_is_the_unit(settings: dict[str, float], expec
     assert units_of(TwoLevelEngine(**settings)) == expected  # type: ignore[arg-type]
 
 
+def test_units_of_the_machines_without_a_unit_of_rate() -> None:
+    assert units_of(QubitRefrigerator()) == Units("hbar/E0", "E0", "E0²/hbar", "E0/hbar")
+    assert units_of(QubitRefrigerator(Sigma0=1.0, P0=1.0)) == units_of(QubitRefrigerator())  # units of rewards only
+    assert units_of(OscillatorEngine()) == Units()
+
+
 def test_notation() -> None:
+    assert math("E0²/hbar") == r"$E_\mathrm{0}²/\hbar$"
+    assert amount(2.74e-5, "1") == r"2.74$\cdot 10^{-5}$"
     assert math("gamma_h k_B T_h") == r"$\gamma_\mathrm{h}\ k_\mathrm{B}\ T_\mathrm{h}$"
     assert math("E0") == r"$E_\mathrm{0}$"
     assert math("x0_1") == r"$x_\mathrm{0,1}$"
@@ -172,8 +212,11 @@ def test_a_machine_may_name_its_variables() -> None:
     class Unnamed(TwoLevelEngine):
         quantities: ClassVar[dict[str, tuple[str, str]]] = {}
 
-    assert state_label(TwoLevelEngine(), 0) == "population $p$ (dimensionless)"
-    assert state_label(Unnamed(), 0) == "state variable $p$"
+    labels = [
+        quantity_label(machine.portrait.shown(np.zeros((1, 2)))[0], Units())
+        for machine in (TwoLevelEngine(), Unnamed())
+    ]
+    assert labels == ["population $p$ (dimensionless)", "state variable $p$"]
 
 
 def test_units_in_hbar_can_be_drawn() -> None:

@@ -16,6 +16,8 @@ from szilard.physics.baths import FermionicBath
 from szilard.physics.control import Range
 from szilard.physics.cycles.cycle import Cycle, LimitCycle
 from szilard.physics.machines.dlevel import DLevelMachine
+from szilard.physics.machines.oscillator import OscillatorEngine
+from szilard.physics.machines.qubit_refrigerator import QubitRefrigerator
 from szilard.physics.machines.two_level import TwoLevelEngine
 from szilard.physics.validation import ParameterError
 
@@ -41,6 +43,23 @@ def qubit(n_controls: int) -> LimitCycle:
     )
     values = np.array([[0.4, 0.0], [0.6, 0.05], [0.5, -0.05]])[:, :n_controls]
     return Cycle(machine, values, np.zeros(3, int), np.full(3, 0.5)).limit_cycle()
+
+
+def refrigerator() -> LimitCycle:
+    values = np.array([0.52, 0.52, 0.13, 0.27, 0.04, 0.03, 0.02])[:, None]
+    return Cycle(QubitRefrigerator(), values, np.zeros(7, int), np.full(7, 0.98)).limit_cycle()
+
+
+def oscillator(turn: float) -> LimitCycle:
+    """Frictionless Otto cycle for turn = 1, squeezing for other durations of the jumps."""
+    machine = OscillatorEngine()
+    high, low = machine.omega0 * machine.u_max, machine.omega0 * machine.u_min
+    angle = 0.5 * np.arccos((high**2 + low**2) / (high + low) ** 2)
+    stroke = [turn * angle / high, turn * angle / low]
+    values = machine.u_min + (machine.u_max - machine.u_min) * np.array([0, 1, 0, 1, 0, 1])[:, None]
+    return Cycle(
+        machine, values, np.array([1, 2, 2, 0, 2, 2]), np.array([2.24, *stroke, 2.24, *stroke[::-1]])
+    ).limit_cycle()
 
 
 def legend_texts(figure: Figure) -> list[str]:
@@ -114,6 +133,53 @@ def test_area_of_the_diagram_is_the_work(limit: LimitCycle) -> None:
     x, y = polygon.get_path().vertices[:-1].T  # type: ignore[attr-defined]
     area = 0.5 * float(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1)))
     assert area == pytest.approx(limit.power * limit.period, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("limit", [refrigerator(), oscillator(1.0), oscillator(0.5)])
+def test_area_and_coherent_part_are_the_work(limit: LimitCycle) -> None:
+    """W = sum_n p_n dE_n + sum_n E_n dp_n along the switches; the second part is also summed up directly."""
+    figure = diagram_figure({"learned": limit})
+    axes = figure.axes[0]
+    (polygon,) = axes.patches
+    x, y = polygon.get_path().vertices[:-1].T  # type: ignore[attr-defined]
+    area = 0.5 * float(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1)))
+    machine, values = limit.cycle.machine, limit.cycle.values
+    coherent = 0.0
+    for state, u in zip(limit.states[:-1], values[:, 0], strict=True):
+        way = np.repeat(state[None], 2001, axis=0)
+        way[:, -1] = np.linspace(state[-1], u, 2001)
+        plane = machine.portrait.plane(way)
+        assert plane is not None
+        gap, n = (q.values for q in plane)
+        coherent -= float(0.5 * (gap[1:] + gap[:-1]) @ np.diff(n))
+    work = limit.extracted_power * limit.period
+    assert abs(coherent) > 1e-2 * abs(work)
+    assert area + coherent == pytest.approx(work, rel=1e-3)
+    verb = "consumed" if machine.is_refrigerator else "extracted"
+    assert f"work {verb} per cycle" in axes.get_title("left")
+    assert "work not through coherence" in legend_texts(figure)
+
+
+def test_frictionless_cycle_has_no_coherence_in_its_contacts() -> None:
+    for limit, least in ((oscillator(1.0), 0.0), (oscillator(0.5), 1e-2)):
+        figure = cycle_figure({"Otto": limit}, duration=limit.period)
+        assert figure.axes[-1].get_ylabel() == "coherence\n$C$ ($\\mathrm{nats}$)"
+        (line,) = figure.axes[-1].get_lines()
+        times, c = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
+        inside = (times > 1e-6) & (times < 2.24 - 1e-6)  # the hot contact comes first
+        assert c[~inside].max() > 0.1
+        assert c[inside].max() < 1e-12 if least == 0.0 else c[inside].max() > least
+
+
+def test_refrigerator_is_drawn_as_one() -> None:
+    figure = cycle_figure({"learned": refrigerator()})
+    assert "cooling power $P$ = " in figure.axes[0].get_title("left")
+    assert figure.axes[1].get_ylabel().startswith("excited population")
+    check_saved(figure)
+    figure = diagram_figure({"learned": refrigerator()})
+    assert {"steady state", "thermal, hot bath", "thermal, cold bath"} <= set(legend_texts(figure))
+    assert len(figure.axes[0].get_lines()) == 3
+    check_saved(figure)
 
 
 def test_diagram_has_units_equilibria_and_arrows() -> None:
