@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
@@ -203,15 +204,9 @@ def _scan(machine: AffineMachine, objective: Objective, wave: _Wave) -> tuple[Fl
 def _best_frequency(machine: AffineMachine, objective: Objective, wave: _Wave, n_steps: int) -> float:
     grid, _, peaks = _scan(machine, objective, wave)
     found = [
-        minimize_scalar(
-            lambda x: -_value(machine, objective, math.exp(x), wave, n_steps),
-            bounds=(grid[k - 1], grid[k + 1]),
-            method="bounded",
-            options={"xatol": 1e-7},
-        )
-        for k in peaks
+        _peak(lambda x: _value(machine, objective, math.exp(x), wave, n_steps), grid[k - 1], grid[k + 1]) for k in peaks
     ]
-    return math.exp(float(min(found, key=lambda f: f.fun).x))
+    return math.exp(max(found)[1])
 
 
 def _best_pair(machine: AffineMachine, objective: Objective, n_steps: int) -> tuple[float, float]:
@@ -265,10 +260,12 @@ def _best_steps(machine: AffineMachine, dt: float, objective: Objective, wave: _
 def _best_steepness(machine: AffineMachine, dt: float, objective: Objective, n: int) -> tuple[float, int, float]:
     """Value, the number of steps, and the best steepness for it."""
     low, high = (math.log(a) for a in STEEPNESS_RANGE)
-    found = minimize_scalar(
-        lambda x: -_value(machine, objective, _turn(n, dt), _smoothed(math.exp(x)), n),
-        bounds=(low, high),
-        method="bounded",
-        options={"xatol": 1e-5},
-    )
-    return -float(found.fun), n, math.exp(float(found.x))
+    value, x = _peak(lambda x: _value(machine, objective, _turn(n, dt), _smoothed(math.exp(x)), n), low, high)
+    return value, n, math.exp(x)
+
+
+def _peak(value: Callable[[float], float], low: float, high: float) -> tuple[float, float]:
+    """Largest value between two points, and where it is."""
+    options: Any = {"xatol": 1e-7}
+    found: Any = minimize_scalar(lambda x: -value(x), bounds=(low, high), method="bounded", options=options)
+    return -float(found.fun), float(found.x)

@@ -178,15 +178,19 @@ def idle(machine: AffineMachine, dt: float = 1.0) -> Cycle:
 
 
 def check_one_control(machine: AffineMachine) -> None:
+    """Raise ``ParameterError`` unless the machine has exactly one continuous control."""
     n = machine.control_space.n_values
     if n != 1:
         raise ParameterError(f"machine: has {n} continuous controls, an Otto or Carnot-like cycle needs exactly one")
 
 
 def choice_index(machine: AffineMachine, name: str) -> int:
-    choices = machine.control_space.choices
-    check_choice(machine.control_space.choice_name, name, choices)
-    return choices.index(name)
+    """Index of the choice ``name``; ``ParameterError`` if the machine has no such choice."""
+    space = machine.control_space
+    if not space.choices:
+        raise ParameterError(f"machine: {machine.title} has no choice of a bath, this cycle needs to choose {name!r}")
+    check_choice(space.choice_name, name, space.choices)
+    return space.choices.index(name)
 
 
 def _best(found: Iterable[BestCycle]) -> BestCycle:

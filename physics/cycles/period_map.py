@@ -12,9 +12,11 @@ in fine pieces and for searches over durations. What it finds is built as a ``Cy
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from ..control import FloatArray, IntArray
+from ..control import Control, FloatArray, IntArray
 from ..machine import AffineMachine, AffineMap
 from .cycle import RADIUS_LIMIT, Cycle, affine_steps
 from .objective import Objective
@@ -77,3 +79,10 @@ def mean_objective(cycle: Cycle, objective: Objective) -> float:
     machine = cycle.machine
     period = ordered_product(step_matrices(machine, cycle.values, cycle.choice, cycle.durations))
     return float(objective.heat_weights(machine) @ period_heat(machine, period)) / cycle.period
+
+
+def relaxation_time(machine: AffineMachine, u: float, choice: int) -> float:
+    """Relaxation time of the slowest variable with control ``u`` held and ``choice`` made (time)."""
+    dt = 1e-3
+    step = machine.affine(Control(np.array([[u]]), np.array([choice])), dt)
+    return -dt / math.log(float(np.abs(np.linalg.eigvals(step.matrix)).max()))
