@@ -30,6 +30,9 @@ from .stretch import contracts, resolvent, steps_of, suffixes
 POWER = Objective()
 """The default objective."""
 
+GAIN, PATIENCE = 1e-8, 12
+"""A climb that has not gained this much (relative) in so many steps has arrived."""
+
 
 @dataclass(frozen=True)
 class BestCycle:
@@ -215,7 +218,8 @@ def climb(
 ) -> tuple[FloatArray, FloatArray]:
     """Projected gradient ascent of K cycles at once, each with its own Barzilai-Borwein step.
 
-    J. Barzilai, J. M. Borwein, IMA J. Numer. Anal. 8, 141 (1988). Not monotone: the best point met is returned.
+    J. Barzilai, J. M. Borwein, IMA J. Numer. Anal. 8, 141 (1988). Not monotone: the best point met is returned. A cycle
+    that has gained nothing for a while rests.
 
     Args:
         machine: the machine.
@@ -234,13 +238,17 @@ def climb(
     value, slope = average_reward(machine, values, choice, durations, objective)
     slope = slope * span
     best_value, best = value.copy(), scaled.copy()
+    gained_at, earlier = np.zeros(len(value), dtype=np.int64), value.copy()
     step = 0.1 / np.maximum(np.abs(slope).max(axis=(1, 2), initial=0.0), 1e-300)
-    for _ in range(n_iterations):
+    rows = np.arange(len(value))
+    for iteration in range(1, n_iterations + 1):
         moved = np.clip(scaled + step[:, None, None] * slope, 0.0, 1.0)
-        value, new_slope = average_reward(machine, low + span * moved, choice, durations, objective)
+        value, new_slope = average_reward(machine, low + span * moved, choice[rows], durations, objective)
         new_slope = new_slope * span
-        better = value > best_value
-        best_value[better], best[better] = value[better], moved[better]
+        better = value > best_value[rows]
+        best_value[rows[better]], best[rows[better]] = value[better], moved[better]
+        gained = best_value[rows] > earlier[rows] + GAIN * np.abs(earlier[rows])
+        earlier[rows[gained]], gained_at[rows[gained]] = best_value[rows[gained]], iteration
         ds, dg = moved - scaled, slope - new_slope
         curvature = np.einsum("knm,knm->k", ds, dg)
         ratio = np.einsum("knm,knm->k", ds, ds) / np.where(curvature > 0, curvature, np.inf)
@@ -248,6 +256,11 @@ def climb(
         # never more than the whole range in one step
         step = np.minimum(step, 1.0 / np.maximum(np.abs(new_slope).max(axis=(1, 2), initial=0.0), 1e-300))
         scaled, slope = moved, new_slope
+        if iteration % PATIENCE == 0:
+            going = iteration - gained_at[rows] < PATIENCE
+            if not going.any():
+                break
+            rows, scaled, slope, step = rows[going], scaled[going], slope[going], step[going]
     return best_value, low + span * best
 
 

@@ -34,8 +34,11 @@ SAME = 1e-9
 EXHAUSTIVE = 150
 """Words of a period that are all tried in the first round."""
 
-ROUGH, LONG = 60, 150
-"""Iterations of the climb of all candidates, and of the promising ones."""
+STAGES = (15, 25, 150)
+"""Iterations of the climb of all candidates, of the better half, and of the promising ones."""
+
+ALIKE = 1e-2
+"""Largest difference of the controls, relative to their range, of candidates that are the same on the way up."""
 
 
 @dataclass(frozen=True)
@@ -126,13 +129,13 @@ def improve(
     made = _Maker(machine, dt, objective, period, rng, effort)
     made.fresh(first=key[2] == 0)
     made.from_pools(pools)
-    values, choice = np.array(made.values), np.array(made.choice)
-    best = _climbed(machine, values, choice, dt, objective, ROUGH, effort.promising)
-    if best:
-        values, choice = (np.array([getattr(c, part) for c in best]) for part in ("values", "choice"))
-        best = _climbed(machine, values, choice, dt, objective, LONG, effort.polished)
+    old = list(pools.get(period, ()))
+    best = [Candidate(np.nan, v, c) for v, c in zip(made.values, made.choice, strict=True)]
+    keeps = (max(effort.promising, len(best) // 2), effort.promising, effort.polished)
+    for n_iterations, keep in zip(STAGES, keeps, strict=True):
+        best = _climbed(machine, best, dt, objective, n_iterations, keep, old)
     best = [_polished(machine, c, dt, objective) for c in best]
-    return _distinct([*pools.get(period, ()), *best], effort.pool)
+    return _distinct([*old, *best], effort.pool)
 
 
 def search(
@@ -342,16 +345,29 @@ class _Maker:
 
 def _climbed(
     machine: AffineMachine,
-    values: FloatArray,
-    choice: IntArray,
+    candidates: Sequence[Candidate],
     dt: float,
     objective: Objective,
     n_iterations: int,
     keep: int,
+    old: Sequence[Candidate],
 ) -> list[Candidate]:
-    value, values = climb(machine, values, choice, dt, objective, n_iterations)
-    rows = [k for k in np.argsort(-value, kind="stable") if np.isfinite(value[k])]
-    return _distinct([Candidate(float(value[k]), values[k], choice[k]) for k in rows], keep)
+    """The best candidates after a climb, best first, without those on the way to a better one or to an old one."""
+    if not candidates:
+        return []
+    choice = np.array([c.choice for c in candidates])
+    value, values = climb(machine, np.array([c.values for c in candidates]), choice, dt, objective, n_iterations)
+    span = machine.control_space.high - machine.control_space.low
+    out: list[Candidate] = []
+    for k in np.argsort(-value, kind="stable"):
+        if len(out) == keep or not np.isfinite(value[k]):
+            break
+        rivals = [*out, *(c for c in old if c.value >= value[k])]
+        if not any(
+            np.array_equal(c.choice, choice[k]) and (np.abs(c.values - values[k]) <= ALIKE * span).all() for c in rivals
+        ):
+            out.append(Candidate(float(value[k]), values[k], choice[k]))
+    return out
 
 
 def _polished(machine: AffineMachine, candidate: Candidate, dt: float, objective: Objective) -> Candidate:
