@@ -310,6 +310,14 @@ class AffineMachine(Machine):
         """
         raise NotImplementedError(f"{type(self).__name__} has no tilted propagator of finite dimension")
 
+    def consistent(self, x: FloatArray) -> FloatArray:
+        """``x`` (K, n_x) with variables that are functions of others computed from them.
+
+        For a machine whose x is redundant: a fixed point that is solved for carries round-off divided by the
+        contraction of a period, which would break the relation between its variables.
+        """
+        return x
+
     def affine_derivative(self, control: Control, dt: float, j: int) -> AffineMap:
         """Derivative of ``affine`` with respect to continuous control ``j``, same shapes."""
         step = 1e-30

@@ -156,7 +156,7 @@ class Cycle:
         if not radius < RADIUS_LIMIT:
             raise NoLimitCycleError(self.label, radius)
         x = np.empty((n, machine.n_dynamic))
-        x[0] = np.linalg.solve(np.eye(machine.n_dynamic) - matrix, offset)
+        x[0] = machine.consistent(np.linalg.solve(np.eye(machine.n_dynamic) - matrix, offset)[None])[0]
         for k in range(n - 1):
             x[k + 1] = step.matrix[k] @ x[k] + step.offset[k]
         start = np.concatenate([x, np.roll(self.values, 1, axis=0)], axis=1)

@@ -255,6 +255,12 @@ class OscillatorEngine(AffineMachine):
         after, work, heat = self._step(np, state.T, u, betas[choice], rates[choice], dt)
         return Propagated(columns(after), work, heat[:, None] * indicator[choice])
 
+    def consistent(self, x: FloatArray) -> FloatArray:
+        p, q, d, nu2 = x.T
+        # a squeezed state loses digits in the difference; there the solved nu2 is kept
+        squeezed = p * q > 100.0 * nu2
+        return np.stack([p, q, d, np.where(squeezed, nu2, np.maximum(p * q - 0.25 * d * d, 0.25))], axis=1)
+
     def affine(self, control: Control, dt: float) -> AffineMap:
         beta, rate, indicator = (table[control.choice] for table in self._by_choice)
         omega = self.omega0 * control.values[:, 0]
