@@ -53,8 +53,9 @@ CYCLES: dict[str, CycleFamily] = {
 }
 """Families by name.
 
-fast_otto, slow_otto, carnot_like: see ``otto``; sudden_otto: ``sudden``; ramp_otto (linear ramps between the ends of the
-range): ``ramps``; frictionless_otto: ``shortcuts``; trapezoid (a = 2), tuned_trapezoid (a optimised), sine: ``drives``.
+fast_otto, slow_otto, carnot_like: see ``otto``; sudden_otto: ``sudden``; ramp_otto (linear ramps between the ends of
+the range): ``ramps``; frictionless_otto: ``shortcuts``; trapezoid (a = 2), tuned_trapezoid (a optimised), sine:
+``drives``.
 """
 
 
