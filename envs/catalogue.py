@@ -32,7 +32,7 @@ class Entry:
         presets: named parameter sets (after their paper): arguments of machine and environment. The first is the
             default.
         max_episode_steps: time limit.
-        baselines: reference cycles that ``szilard compare`` plays.
+        baselines: reference cycles that ``szilard compare`` plays, by their names in ``physics.cycles.library``.
         references: ``"module:NAME"`` below ``szilard.physics`` of the reference values, checked by ``validate``.
         tags: words for lists.
         multi_objective: the reward is a vector, see ``szilard.envs.multi_objective``.
@@ -93,7 +93,7 @@ CATALOGUE: tuple[Entry, ...] = (
             "ErdmanNoe2023": {"Q_h": 4.0, "Q_c": 4.0, "dt": REFRIGERATOR_DT},
             "ErdmanNoe2022": {"Q_h": 30.0, "Q_c": 30.0, "dt": REFRIGERATOR_DT},
         },
-        baselines=("idle",),
+        baselines=("trapezoid", "sine", "idle"),
         tags=("refrigerator", "coherence"),
     ),
     Entry(
@@ -103,7 +103,7 @@ CATALOGUE: tuple[Entry, ...] = (
             "ErdmanNoe2022": {"u_min": 0.5, "u_max": 0.99662, "dt": 0.2},
             "ErdmanNoe2022Wide": {"u_min": 0.35, "u_max": 1.5, "dt": 0.2},
         },
-        baselines=("fast_otto", "idle"),
+        baselines=("ramp_otto", "sudden_otto", "frictionless_otto", "idle"),
         tags=("engine", "coherence"),
     ),
 )  # fmt: skip

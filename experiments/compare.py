@@ -24,8 +24,8 @@ from rich.table import Table
 from ..agents.evaluation import Agent, Evaluation, evaluate
 from ..agents.open_loop import CycleAgent, RandomAgent
 from ..envs.catalogue import Entry
-from ..physics.cycles import otto
 from ..physics.cycles.certificate import Certificate, certify
+from ..physics.cycles.library import make_cycle
 from ..physics.machine import AffineMachine
 
 ROUND_OFF = 1e-9
@@ -242,7 +242,7 @@ def describe_certificate(certificate: Certificate) -> list[str]:
 
 def reference_contenders(entry: Entry, machine: AffineMachine, dt: float, seed: int = 0) -> list[Contender]:
     """The reference cycles of the catalogue's entry, and random controls."""
-    cycles = [getattr(otto, name)(machine, dt) for name in entry.baselines]
+    cycles = [make_cycle(name, machine, dt) for name in entry.baselines]
     played = [Contender(cycle.label, CycleAgent(cycle, dt)) for cycle in cycles]
     return [*played, Contender("random", RandomAgent(machine.control_space, seed))]
 
