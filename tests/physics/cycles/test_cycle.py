@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from szilard.physics.control import Control
 from szilard.physics.cycles.cycle import Cycle, NoLimitCycleError, find_period, recorded_cycle
-from szilard.physics.cycles.fluctuations import work_variance_rate
 from szilard.physics.laws import audit
 from szilard.physics.machines.two_level import COLD, HOT, NONE, TwoLevelEngine
 from szilard.physics.validation import ParameterError
@@ -150,57 +149,3 @@ def test_recorded_controls_become_the_cycle_at_their_end():
         recorded_cycle(ENGINE, noise, np.zeros(20, dtype=int), 0.5)
     with pytest.raises(ParameterError, match="period = 30"):
         recorded_cycle(ENGINE, noise, np.zeros(20, dtype=int), 0.5, period=30)
-
-
-# ---- fluctuations of the work ---------------------------------------------------------------------------------------
-
-
-def tilted_variance_rate(cycle, step=1e-3):
-    """Second derivative of the logarithm of the largest eigenvalue of the tilted one-period matrix."""
-    machine, limit = cycle.machine, cycle.limit_cycle()
-    maps = machine.affine(Control(cycle.values, cycle.choice), float(cycle.durations[0]))
-    energy = machine.E0 * cycle.values[:, 0]
-
-    def growth(s):
-        product = np.eye(2)
-        for k in range(len(cycle)):
-            m, v = maps.matrix[k, 0, 0], maps.offset[k, 0]
-            hold = np.array([[1 - v, 1 - m - v], [v, m + v]])  # columns: start empty, start occupied
-            switch = np.diag([1.0, np.exp(s * (energy[k] - energy[(k + 1) % len(cycle)]))])
-            product = switch @ hold @ product
-        return np.log(np.abs(np.linalg.eigvals(product)).max())
-
-    # fourth-order central difference
-    points = [growth(k * step) for k in (-2, -1, 0, 1, 2)]
-    return np.dot([-1, 16, -30, 16, -1], points) / (12 * step**2) / limit.period
-
-
-def test_variance_of_the_work_agrees_with_the_tilted_matrix():
-    rng = np.random.default_rng(3)
-    for machine in (ENGINE, TwoLevelEngine(rates="bosonic", gamma_c=0.4)):
-        for cycle in (
-            a2(machine),
-            Cycle(machine, rng.uniform(0.3, 1.0, (5, 1)), np.array([0, 2, 1, 1, 0]), np.full(5, 0.7)),
-        ):
-            assert work_variance_rate(cycle.limit_cycle()) == pytest.approx(tilted_variance_rate(cycle), rel=1e-6)
-
-
-def test_variance_of_the_work_agrees_with_monte_carlo():
-    cycle = a2()
-    limit = cycle.limit_cycle()
-    rng, k = np.random.default_rng(1), 40000
-    maps = ENGINE.affine(Control(cycle.values, cycle.choice), 0.5)
-    level, work = rng.random(k) < limit.states[0, 0], np.zeros(k)
-    extracted = ENGINE.E0 * (cycle.values[:, 0] - cycle.values[::-1, 0])
-    early = 0.0
-    for period in range(60):
-        for i in range(2):
-            occupied = maps.matrix[i, 0, 0] * level + maps.offset[i, 0]
-            level = rng.random(k) < occupied
-            work += extracted[i] * level
-        if period == 9:
-            early = work.var()
-    # the first periods carry the end correction, which does not grow with time
-    rate = (work.var() - early) / (50 * limit.period)
-    assert work.mean() / (60 * limit.period) == pytest.approx(limit.power, rel=0.03)
-    assert rate == pytest.approx(work_variance_rate(limit), rel=0.03)
