@@ -39,9 +39,9 @@ def test_two_level_engine_every_period():
 
 
 def test_refrigerator_short_periods_equal_many_random_starts():
-    best = search(FRIDGE, FRIDGE_DT, 7, n_rounds=2, effort=SMALL)
-    for n in (4, 7):
-        plain = optimise_word(FRIDGE, np.zeros(n, dtype=int), FRIDGE_DT, n_starts=60, seed=4)
+    best = search(FRIDGE, FRIDGE_DT, 6, n_rounds=2, effort=SMALL)
+    for n in (3, 6):
+        plain = optimise_word(FRIDGE, np.zeros(n, dtype=int), FRIDGE_DT, n_starts=20, seed=4)
         assert best[n].value == pytest.approx(plain.value, rel=1e-7)
 
 
@@ -59,7 +59,7 @@ def test_a_search_grows_from_a_known_cycle_to_the_best_period():
 
 def test_seed_decides_and_more_is_never_worse():
     def found(**settings):
-        best = search(OSCILLATOR, 0.2, 6, effort=SMALL, **settings)
+        best = search(OSCILLATOR, 0.2, 5, effort=SMALL, **settings)
         return {n: b.value for n, b in best.items()}, {n: b.cycle.values.tolist() for n, b in best.items()}
 
     one = found(n_rounds=1)
