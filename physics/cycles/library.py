@@ -16,7 +16,7 @@ from .objective import Objective
 from .otto import carnot_like, fast_otto, idle, slow_otto
 from .periodic import POWER
 from .ramps import ramp_otto_on_grid
-from .shortcuts import frictionless_otto_on_grid
+from .shortcuts import frictionless_otto_on_grid, smooth_otto_on_grid
 from .sudden import sudden_otto_on_grid
 
 
@@ -35,6 +35,10 @@ def _carnot_like(machine: AffineMachine, dt: float, objective: Objective = POWER
     return carnot_like(machine, dt, objective=objective)
 
 
+def _tuned_ramp_otto(machine: AffineMachine, dt: float, objective: Objective = POWER) -> Cycle:
+    return ramp_otto_on_grid(machine, dt, objective, free_ends=True)
+
+
 def _tuned_trapezoid(machine: AffineMachine, dt: float, objective: Objective = POWER) -> Cycle:
     return trapezoid_on_grid(machine, dt, objective, steepness=None)
 
@@ -45,7 +49,9 @@ CYCLES: dict[str, CycleFamily] = {
     "carnot_like": _carnot_like,
     "sudden_otto": sudden_otto_on_grid,
     "ramp_otto": ramp_otto_on_grid,
+    "tuned_ramp_otto": _tuned_ramp_otto,
     "frictionless_otto": frictionless_otto_on_grid,
+    "smooth_otto": smooth_otto_on_grid,
     "trapezoid": trapezoid_on_grid,
     "tuned_trapezoid": _tuned_trapezoid,
     "sine": sine_on_grid,
@@ -54,8 +60,8 @@ CYCLES: dict[str, CycleFamily] = {
 """Families by name.
 
 fast_otto, slow_otto, carnot_like: see ``otto``; sudden_otto: ``sudden``; ramp_otto (linear ramps between the ends of
-the range): ``ramps``; frictionless_otto: ``shortcuts``; trapezoid (a = 2), tuned_trapezoid (a optimised), sine:
-``drives``.
+the range), tuned_ramp_otto (ends optimised): ``ramps``; frictionless_otto (exact on the grid), smooth_otto (sampled
+smooth shortcut): ``shortcuts``; trapezoid (a = 2), tuned_trapezoid (a optimised), sine: ``drives``.
 """
 
 

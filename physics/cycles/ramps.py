@@ -20,7 +20,7 @@ from functools import cache
 import numpy as np
 from scipy.optimize import minimize
 
-from ..control import FloatArray
+from ..control import FloatArray, IntArray
 from ..machine import AffineMachine
 from ..validation import ParameterError, check_choice, check_finite, check_integer, check_positive, check_range
 from .cycle import Cycle
@@ -55,6 +55,9 @@ SHORTEST, LONGEST = 1e-3, 12.0
 
 Where entropy production weighs so much that idling is best, the optimum is infinitely slow: it ends at the limit.
 """
+
+N_LEVELS = 5
+"""Controls between the ends of the range that a search for the ends looks at first."""
 
 N_PEAKS = 6
 """Local maxima of the lattice that are refined."""
@@ -139,29 +142,59 @@ def best_ramp_otto(
 
 
 def ramp_otto_on_grid(
-    machine: AffineMachine, dt: float, objective: Objective = POWER, profile: str = "linear"
+    machine: AffineMachine,
+    dt: float,
+    objective: Objective = POWER,
+    profile: str = "linear",
+    free_ends: bool = False,
 ) -> Cycle:
-    """The best cycle whose strokes are whole numbers of steps ``dt``, at least one, between the ends of the range.
+    """The best cycle whose strokes are whole numbers of steps ``dt``, at least one.
+
+    Args:
+        machine: a machine with one continuous control and the choices hot, cold and none.
+        dt: length of a step (time).
+        objective: what is maximised.
+        profile: a name of ``PROFILES``.
+        free_ends: whether the controls of the isochores are optimised too; otherwise they are the ends of the range.
 
     Raises:
         ParameterError: if ``dt`` is not positive, or as ``ramp_otto``.
     """
     check_positive("dt", dt)
+    check_choice("profile", profile, PROFILES)
     low, high = _ends(machine, None, None)
-    strokes = _Strokes(machine, objective, profile, low, high, dt=dt)
-    unit = _relaxation_time(machine, low, high) / dt
-    lattice = [np.unique(np.rint(np.array(t) * unit).astype(np.int64)) for t in (ISOCHORES, RAMPS)]
-    isochores, ramps = (np.unique(np.maximum(counts, 1)) for counts in lattice)
-    best_value, best = -np.inf, None
-    for start in _peaks(strokes, isochores, ramps):
-        value, counts = _climb_counts(strokes, start, max(1, round(LONGEST * unit)))
-        if value > best_value:
-            best_value, best = value, counts
-    assert best is not None
-    counts = tuple(int(n) for n in best)
-    durations = tuple(dt * n for n in counts)
-    pieces = (1, counts[1], 1, counts[3])
-    return _assemble(machine, durations, pieces, profile, low, high, "ramp Otto").on_grid(dt)
+    if not free_ends:
+        _, counts = _best_counts(_Strokes(machine, objective, profile, low, high, dt=dt))
+        return _grid_cycle(machine, dt, counts, profile, low, high, "ramp Otto")
+
+    def strokes(ends: FloatArray) -> _Strokes:
+        return _Strokes(machine, objective, profile, float(ends[0]), float(ends[1]), dt=dt)
+
+    levels = np.linspace(low, high, N_LEVELS)
+    pairs = [levels[[i, j]] for i in range(N_LEVELS) for j in range(i + 1, N_LEVELS)]
+    candidates = [(strokes(ends).lattice(*_lattice(machine, low, high, dt)).max(), tuple(ends)) for ends in pairs]
+    candidates.sort(reverse=True)
+    best_value, best_counts, best_ends = -np.inf, np.ones(4, dtype=np.int64), levels[[0, -1]]
+    for _, start in candidates[:2]:
+        ends = np.array(start)
+        value, counts = _best_counts(strokes(ends))
+        while True:
+            # the ends for these durations, then the durations for these ends
+            found = minimize(
+                lambda e, n=counts: -strokes(e).value(n[None])[0] if e[0] < e[1] else np.inf,
+                ends,
+                method="Nelder-Mead",
+                bounds=[(low, high)] * 2,
+                options={"xatol": 1e-7 * (high - low), "fatol": 1e-13},
+            )
+            ends = found.x
+            better, moved = _climb_counts(strokes(ends), counts, _longest(machine, low, high, dt))
+            if better <= value + 1e-9 * abs(value):
+                break
+            value, counts = better, moved
+        if -found.fun > best_value:
+            best_value, best_counts, best_ends = -float(found.fun), counts, ends
+    return _grid_cycle(machine, dt, best_counts, profile, float(best_ends[0]), float(best_ends[1]), "tuned ramp Otto")
 
 
 def _ends(machine: AffineMachine, u_cold: float | None, u_hot: float | None) -> tuple[float, float]:
@@ -171,6 +204,32 @@ def _ends(machine: AffineMachine, u_cold: float | None, u_hot: float | None) -> 
     space = machine.control_space
     low, high = float(space.low[0]), float(space.high[0])
     return low if u_cold is None else float(u_cold), high if u_hot is None else float(u_hot)
+
+
+def _lattice(machine: AffineMachine, low: float, high: float, dt: float) -> tuple[IntArray, IntArray]:
+    """Steps of the isochores and of the ramps that a search looks at first."""
+    unit = _relaxation_time(machine, low, high) / dt
+    isochores, ramps = (np.maximum(np.rint(np.array(t) * unit), 1).astype(np.int64) for t in (ISOCHORES, RAMPS))
+    return np.unique(isochores), np.unique(ramps)
+
+
+def _longest(machine: AffineMachine, low: float, high: float, dt: float) -> int:
+    return max(1, round(LONGEST * _relaxation_time(machine, low, high) / dt))
+
+
+def _best_counts(strokes: _Strokes) -> tuple[float, IntArray]:
+    machine, low, high, dt = strokes.machine, strokes.low, strokes.high, strokes.dt
+    assert dt is not None
+    starts = _peaks(strokes, *_lattice(machine, low, high, dt))
+    found = [_climb_counts(strokes, start, _longest(machine, low, high, dt)) for start in starts]
+    return max(found, key=lambda f: f[0])
+
+
+def _grid_cycle(
+    machine: AffineMachine, dt: float, counts: IntArray, profile: str, low: float, high: float, label: str
+) -> Cycle:
+    n = tuple(int(k) for k in counts)
+    return _assemble(machine, tuple(dt * k for k in n), (1, n[1], 1, n[3]), profile, low, high, label).on_grid(dt)
 
 
 def _ramp_values(profile: str, n: int, start: float, end: float) -> FloatArray:
@@ -232,7 +291,7 @@ class _Strokes:
             values, lengths = _ramp_values(self.profile, n, start, end), np.full(n, time / n)
         return ordered_product(step_matrices(self.machine, values[:, None], np.full(len(values), choice), lengths))
 
-    def lattice(self, isochores: FloatArray, ramps: FloatArray) -> FloatArray:
+    def lattice(self, isochores: np.ndarray, ramps: np.ndarray) -> FloatArray:
         """Objective for all combinations, shape (isochores, ramps, isochores, ramps)."""
         cold, up, hot, down = (
             np.stack([self.map(k, t.item()) for t in (isochores if k in (0, 2) else ramps)]) for k in range(4)
@@ -243,12 +302,12 @@ class _Strokes:
         time = np.add.outer(np.add.outer(isochores, ramps), np.add.outer(isochores, ramps))
         return self._mean(period, time)
 
-    def value(self, times: FloatArray) -> FloatArray:
+    def value(self, times: np.ndarray) -> FloatArray:
         """Objective of K cycles with the durations (K, 4); -inf without a limit cycle."""
         maps = np.stack([[self.map(k, t.item()) for k, t in enumerate(row)] for row in times])
         return self._mean(ordered_product(maps), times.sum(axis=1))
 
-    def _mean(self, period: FloatArray, time: FloatArray) -> FloatArray:
+    def _mean(self, period: FloatArray, time: np.ndarray) -> FloatArray:
         mean = period_heat(self.machine, period) @ self.weights / (time * (self.dt or 1.0))
         return np.where(np.isnan(mean), -np.inf, mean)
 
@@ -257,7 +316,7 @@ def _relaxation_time(machine: AffineMachine, low: float, high: float) -> float:
     return max(relaxation_time(machine, u, choice_index(machine, b)) for u, b in ((low, "cold"), (high, "hot")))
 
 
-def _peaks(strokes: _Strokes, isochores: FloatArray, ramps: FloatArray) -> list[FloatArray]:
+def _peaks(strokes: _Strokes, isochores: np.ndarray, ramps: np.ndarray) -> list[np.ndarray]:
     """Durations of the best local maxima of the lattice, each at least as good as its eight direct neighbours."""
     value = strokes.lattice(isochores, ramps)
     padded = np.pad(value, 1, constant_values=-np.inf)
@@ -282,7 +341,7 @@ def _climb(strokes: _Strokes, start: FloatArray, size: float, longest: float) ->
     return -float(found.fun), found.x
 
 
-def _climb_counts(strokes: _Strokes, start: FloatArray, longest: int) -> tuple[float, FloatArray]:
+def _climb_counts(strokes: _Strokes, start: np.ndarray, longest: int) -> tuple[float, IntArray]:
     """The best of the 80 neighbours, until none is better; with shorter and shorter strides."""
     best, best_value = start, float(strokes.value(start[None])[0])
     for stride in STRIDES:

@@ -12,6 +12,7 @@ Source: P. Salamon, K. H. Hoffmann, Y. Rezek, R. Kosloff, PCCP 11, 1027 (2009); 
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 from scipy.optimize import minimize
@@ -34,6 +35,7 @@ from .adiabats import (
 )
 from .cycle import Cycle
 from .objective import Objective
+from .period_map import mean_objective
 from .periodic import POWER
 
 ADIABATS = ("bang-bang", "fastest", "smooth")
@@ -195,6 +197,36 @@ def frictionless_otto_on_grid(
             cycle = _assemble(machine, dt * hot, dt * cold, low, high, up, down, "frictionless Otto")
             return cycle.on_grid(dt)
     raise ParameterError(f"dt = {dt!r}: no frictionless adiabat inside the control's range on this time grid")
+
+
+def smooth_otto_on_grid(machine: AffineMachine, dt: float, objective: Objective = POWER) -> Cycle:
+    """Otto cycle with smooth shortcuts held at their midpoints during whole steps ``dt``.
+
+    The end controls are those of the best cycle off the grid; the numbers of steps are optimised. Short steps leave
+    little friction; with long ones the ramps are only near to frictionless.
+
+    Raises:
+        ParameterError: if ``dt`` is not positive, or for another machine.
+    """
+    machine = as_oscillator(machine)
+    check_positive("dt", dt)
+    off_grid = best_frictionless_otto(machine, objective, adiabat="smooth")
+    hot = int(np.argmax(off_grid.choice == HOT))
+    low, high = float(off_grid.values[0, 0]), float(off_grid.values[hot, 0])
+    near = [max(1, round(off_grid.durations[k] / dt)) for k in (hot, 0)]
+    # the smallest number of steps that takes the shortest time or longer
+    least = math.ceil(shortest_smooth_time(machine, low, high) / dt * (1.0 - 1e-9))
+    best_value, best = -np.inf, None
+    for n in range(least, least + N_EXTRA + 1):
+        up = smooth(machine, low, high, n * dt, n)
+        down = Adiabat(up.values[::-1], up.durations)
+        for n_hot, n_cold in product(*(range(max(1, k - 3), k + 4) for k in near)):
+            cycle = _assemble(machine, dt * n_hot, dt * n_cold, low, high, up, down, "smooth Otto")
+            value = mean_objective(cycle, objective)
+            if value > best_value:
+                best_value, best = value, cycle
+    assert best is not None
+    return best.on_grid(dt)
 
 
 def _exchange(machine: OscillatorEngine, t_hot: np.ndarray | float, t_cold: np.ndarray | float) -> np.ndarray:
