@@ -12,11 +12,11 @@ Uncertainty relations, for a current J (here the power P) with variance rate Del
         P eta/(eta_C - eta) T_C/Delta_P <= 1/2 [2], which is the same statement: the left side is 1/(2 x) of x above.
         **No bound for a driven machine**: it says how a cycle compares with steady-state machines.
     any driving      Delta_J Sigma / (2 (J - Omega dJ/dOmega)^2) >= 1                        [3]
-        for classical Markov jump processes, driven with the period 2 pi/Omega, the shape of the drive kept fixed. A
-        bound for populations that obey a rate equation (two-level engine). With coherence it is none: the left side
-        becomes 0.004 for random cycles of the qubit refrigerator.
+        the shape of the drive kept fixed while its frequency Omega changes;
     symmetric drive  (exp(Sigma tau) - 1) Delta_J / (2 J^2 tau) >= 1, tau the period          [4]
-        for drives that are their own time reverse (up to a shift); it follows from the fluctuation theorem alone.
+        for controls that are their own time reverse, up to a shift.
+    [3] and [4] are bounds for populations that obey a rate equation (two-level engine). They are not proven for
+    machines with coherence, and [3] fails there: random cycles of the qubit refrigerator reach 0.004.
 
 Sources: [1] A. C. Barato, U. Seifert, Phys. Rev. Lett. 114, 158101 (2015); [2] P. Pietzonka, U. Seifert, Phys. Rev.
 Lett. 120, 190602 (2018), compared with driven engines by P. A. Erdman et al., Phys. Rev. Research 5, L022017 (2023);
@@ -57,7 +57,8 @@ class Fluctuations:
         heat_covariance: D, lim cov(Q_a, Q_b)/t, shape (B, B).
         entropy_production_rate: Sigma, nats per time.
         period: time.
-        stretched_power: P - Omega dP/dOmega; NaN for a machine that can have coherence.
+        classical: whether the state is a population that obeys a rate equation, so that there is no coherence.
+        stretched_power: P - Omega dP/dOmega; NaN unless ``classical``.
         time_symmetric: whether the drive is its own time reverse, up to a shift.
         third_cumulant_rate: of the output, energy^3 per time; NaN for a machine of infinite dimension.
     """
@@ -68,6 +69,7 @@ class Fluctuations:
     heat_covariance: FloatArray
     entropy_production_rate: float
     period: float
+    classical: bool
     stretched_power: float
     time_symmetric: bool
     third_cumulant_rate: float
@@ -89,14 +91,14 @@ class Fluctuations:
 
     @property
     def driven_tur_ratio(self) -> float:
-        """Delta_P Sigma / (2 (P - Omega dP/dOmega)^2); at least 1 for driven rate equations, else NaN."""
+        """Delta_P Sigma / (2 (P - Omega dP/dOmega)^2); at least 1; NaN unless ``classical``."""
         return self._ratio(self.entropy_production_rate, self.stretched_power)
 
     @property
     def symmetric_tur_ratio(self) -> float:
-        """(exp(Sigma tau) - 1) Delta_P / (2 P^2 tau); at least 1 for time-symmetric drives, NaN for others."""
+        """(exp(Sigma tau) - 1) Delta_P / (2 P^2 tau); at least 1; NaN unless ``classical`` and ``time_symmetric``."""
         sigma = self.entropy_production_rate * self.period
-        if not self.time_symmetric or sigma > 700.0:
+        if not (self.classical and self.time_symmetric) or sigma > 700.0:
             return math.nan
         return self._ratio(math.expm1(sigma) / self.period, self.power)
 
@@ -121,18 +123,15 @@ class Fluctuations:
             "symmetric_tur_ratio": self.symmetric_tur_ratio,
         }
 
-    def sentence(self) -> str:
-        """What the uncertainty ratio means, in plain words."""
+    def sentence(self, power: str = "power") -> str:
+        """What ``tur_ratio`` means, in plain words; ``power`` is what P is called."""
         x = self.tur_ratio
         if not math.isfinite(x):
-            return "There is no power whose fluctuation could be compared."
-        steady = "a classical machine in a steady state with this power and dissipation"
+            return f"There is no {power} whose fluctuation could be compared."
+        steady = "any classical steady-state machine of the same mean and dissipation"
         if x >= 1.0:
-            return f"The power fluctuates {x:.3g} times as much as the least that is possible for {steady}."
-        return (
-            f"The power fluctuates {1.0 / x:.3g} times less than is possible for {steady}: "
-            "the drive is not bound by that limit."
-        )
+            return f"The variance of the {power} is {x:.4g} times the least that is possible for {steady}."
+        return f"The variance of the {power} is {x:.4g} of what is possible for {steady}: the drive makes it steadier."
 
 
 def fluctuations(limit: LimitCycle) -> Fluctuations:
@@ -147,6 +146,7 @@ def fluctuations(limit: LimitCycle) -> Fluctuations:
     power = limit.power
     if abs(power) * limit.period <= ZERO_CURRENT * machine.energy_scale:
         power = 0.0
+    classical = machine.n_dynamic == 1  # a single variable leaves no room for coherence
     try:
         third = float(cumulant_rates(cycle, weights, 3)[2])
     except NotImplementedError:
@@ -158,8 +158,8 @@ def fluctuations(limit: LimitCycle) -> Fluctuations:
         heat_covariance=matrix,
         entropy_production_rate=limit.entropy_production_rate,
         period=limit.period,
-        # a single dynamical variable leaves no room for coherence
-        stretched_power=_stretched_power(limit) if power and machine.n_dynamic == 1 else math.nan,
+        classical=classical,
+        stretched_power=_stretched_power(limit) if power and classical else math.nan,
         time_symmetric=is_time_symmetric(cycle),
         third_cumulant_rate=third,
     )
