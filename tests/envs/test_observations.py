@@ -1,0 +1,180 @@
+"""Black-box observations: the last actions and heat fluxes, and nothing of the state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from stable_baselines3.common.env_checker import check_env
+
+import szilard
+from szilard.envs.catalogue import CATALOGUE
+from szilard.envs.encodings import EncodeAction
+from szilard.envs.observations import METER, heat_unit
+from szilard.physics.validation import ParameterError
+
+IDS = [e.id for e in CATALOGUE]
+TWO, FRIDGE, OSCILLATOR = (f"szilard/{n}-v0" for n in ("TwoLevelEngine", "QubitRefrigerator", "OscillatorEngine"))
+
+
+def drawn(venv: Any, seed: int = 0) -> Any:
+    """Actions of one step, different in every copy."""
+    venv.action_space.seed(seed)
+    return venv.action_space.sample()
+
+
+def expected_rows(venv: Any, action: Any, info: dict[str, Any], heat: bool) -> np.ndarray:
+    """The row of one step (K, f), from the native action and the ledger."""
+    space = venv.machine.control_space
+    control = action["control"] if isinstance(action, dict) else action
+    choice = action[space.choice_name] if isinstance(action, dict) else np.zeros(venv.num_envs, dtype=int)
+    parts = [control, choice[:, None] == np.arange(space.n_choices)]
+    if heat:
+        parts.append((info["heat"] / heat_unit(venv.machine, venv.kernel.dt)).clip(-METER, METER))
+    return np.concatenate(parts, axis=1)
+
+
+@pytest.mark.parametrize("observation", ["history", "actions"])
+@pytest.mark.parametrize("env_id", IDS)
+def test_the_history_is_what_was_done_and_measured(env_id: str, observation: str) -> None:
+    steps, num = 4, 3
+    venv = szilard.make_vec(env_id, num, observation=observation, history=steps)
+    seen, _ = venv.reset(seed=1)
+    assert not seen.any()
+    rows = [np.zeros((num, seen.shape[1] // steps))] * steps
+    for t in range(3 * steps + 1):  # past the points where the window is moved back
+        action = drawn(venv, t)
+        seen, _, _, _, info = venv.step(action)
+        rows.append(expected_rows(venv, action, info, observation == "history"))
+        np.testing.assert_allclose(seen, np.concatenate(rows[-steps:], axis=1), rtol=2e-6, atol=2e-7)
+        assert all(venv.single_observation_space.contains(one) for one in seen)
+
+
+@pytest.mark.parametrize("env_id", IDS)
+def test_actions_tell_nothing_of_the_state(env_id: str) -> None:
+    venv = szilard.make_vec(env_id, 2, observation="actions", history=8)
+    venv.reset(seed=[1, 2])
+    for t in range(10):
+        assert not np.array_equal(*venv.kernel.state)
+        action = drawn(venv, t)
+        same = {k: np.repeat(v[:1], 2, 0) for k, v in action.items()} if isinstance(action, dict) else action[[0, 0]]
+        seen, *_ = venv.step(same)
+        np.testing.assert_array_equal(*seen)
+
+
+def test_a_copy_forgets_its_history_when_it_is_reset_and_the_others_do_not() -> None:
+    venv = szilard.make_vec(TWO, 2, observation="history", history=5, max_episode_steps=3)
+    venv.reset(seed=0)
+    venv.step(drawn(venv))
+    venv.reset(options={"reset_mask": np.array([True, False])})
+    venv.step(drawn(venv))
+    seen, _, _, truncated, info = venv.step(drawn(venv))  # the third step of copy 1 alone
+    assert truncated.tolist() == [False, True]
+    filled = (seen.reshape(2, 5, 6) != 0).any(axis=2).sum(axis=1)
+    assert filled.tolist() == [2, 0]
+    last = info["final_obs"][1].reshape(5, 6)
+    assert (last != 0).any(axis=1).sum() == 3
+
+
+@pytest.mark.parametrize("env_id", IDS)
+def test_single_and_vector_environment_see_the_same(env_id: str) -> None:
+    seen_by = {"observation": "history", "history": 6}
+    venv, one = szilard.make_vec(env_id, 3, **seen_by), gym.make(env_id, **seen_by).unwrapped
+    venv.reset(seed=10)
+    one.reset(seed=11)
+    for t in range(9):
+        action = drawn(venv, t)
+        mine = {k: v[1] for k, v in action.items()} if isinstance(action, dict) else action[1]
+        seen, reward, *_ = venv.step(action)
+        alone, own_reward, *_ = one.step(mine)
+        np.testing.assert_allclose(alone, seen[1], rtol=1e-6, atol=1e-7)
+        assert own_reward == pytest.approx(reward[1], rel=1e-9)
+
+
+@settings(max_examples=25)
+@given(before=st.integers(0, 12), steps=st.integers(1, 5))
+def test_a_restored_history_goes_on_bit_for_bit(before: int, steps: int) -> None:
+    seen: dict[str, Any] = {"observation": "history", "history": steps, "max_episode_steps": 7}
+    venv, again = (szilard.make_vec(TWO, 2, **seen) for _ in range(2))
+    venv.reset(seed=0)
+    for t in range(before):
+        venv.step(drawn(venv, t))
+    again.set_state(venv.get_state())
+    np.testing.assert_array_equal(again.kernel.observe(), venv.kernel.observe())
+    for t in range(9):
+        action = drawn(venv, 100 + t)
+        for one, other in zip(venv.step(action)[:4], again.step(action)[:4], strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_observations_are_handed_out_as_copies() -> None:
+    env = gym.make(TWO, observation="history", history=3).unwrapped
+    first, _ = env.reset(seed=0)
+    for _ in range(4):
+        seen = env.step(env.action_space.sample())[0]
+        kept = seen.copy()
+        env.step(env.action_space.sample())
+        np.testing.assert_array_equal(seen, kept)
+    assert not first.any()
+
+
+def test_the_start_state_can_be_set() -> None:
+    env = gym.make(TWO, observation="history", history=3)
+    seen, info = env.reset(options={"state": np.array([0.3, 0.7])})
+    np.testing.assert_array_equal(info["state"], [0.3, 0.7])
+    assert not seen.any()
+
+
+@pytest.mark.parametrize("observation", ["history", "actions"])
+def test_the_default_reward_can_be_measured(observation: str) -> None:
+    env = gym.make(FRIDGE, observation=observation).unwrapped
+    assert env.observation_space.shape == (128 * (4 if observation == "history" else 2),)
+    assert env.kernel.reward.to_spec() == "heat_flux"  # type: ignore[attr-defined]
+    own = gym.make(FRIDGE, observation=observation, reward="power").unwrapped
+    assert own.kernel.reward.to_spec() == "power"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("env_id", IDS)
+def test_heat_is_of_order_one(env_id: str) -> None:
+    venv = szilard.make_vec(env_id, 32, observation="history", history=64)
+    seen, _ = venv.reset(seed=5)
+    for t in range(64):
+        seen, *_ = venv.step(drawn(venv, t))
+    baths = len(venv.machine.bath_names)
+    heat = seen.reshape(32, 64, -1)[:, :, -baths:]
+    np.testing.assert_allclose(np.sqrt(np.mean(heat**2, axis=(0, 1))), 1.0, atol=0.25)
+
+
+@pytest.mark.parametrize("env_id", IDS)
+def test_the_checker_of_sb3_passes(env_id: str) -> None:
+    check_env(EncodeAction(gym.make(env_id, observation="history", history=16), "box"), skip_render_check=True)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"observation": "histroy"}, "did you mean 'history'"),
+        ({"observation": "history", "history": 0}, "history"),
+        ({"observation": "actions", "history": 1.5}, "history"),
+        ({"history": 16}, "needs observation = 'history' or 'actions'"),
+    ],
+)
+def test_bad_settings_get_one_clear_error(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        gym.make(TWO, **wrong)
+
+
+def test_states_of_another_observation_are_refused() -> None:
+    seen, other, short = (
+        szilard.make_vec(TWO, 2, **s)
+        for s in ({"observation": "history", "history": 4}, {}, {"observation": "history", "history": 3})
+    )
+    for venv in (seen, other, short):
+        venv.reset(seed=0)
+    for saved in (other.get_state(), short.get_state()):
+        with pytest.raises(ParameterError, match="history"):
+            seen.set_state(saved)
