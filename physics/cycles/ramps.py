@@ -32,8 +32,11 @@ from .periodic import POWER
 N_PIECES = 2000
 """Pieces of a ramp that is not on a time grid."""
 
-N_COARSE = 100
-"""Pieces of a ramp while its duration is searched for."""
+N_COARSE, N_FINE = 40, 400
+"""Pieces of a ramp while its duration is searched for, roughly and to the end.
+
+With ``N_FINE`` the best durations are those of a continuous ramp to about 1e-5 of themselves.
+"""
 
 Profile = Callable[[FloatArray, float, float], FloatArray]
 """From the elapsed fraction in (0, 1) and the two ends to the control."""
@@ -114,19 +117,19 @@ def ramp_otto_optima(
     """
     low, high = _ends(machine, None, None)
     coarse = _Strokes(machine, objective, profile, low, high, N_COARSE)
-    # the optimal durations need no more: they change by less than 1e-4 of themselves beyond
-    fine = _Strokes(machine, objective, profile, low, high, min(ramp_steps, 4 * N_COARSE))
+    fine = _Strokes(machine, objective, profile, low, high, min(ramp_steps, N_FINE))
     unit = _relaxation_time(machine, low, high)
     starts = _peaks(coarse, np.array(ISOCHORES) * unit, np.array(RAMPS) * unit)
     found: list[tuple[float, FloatArray]] = []
     for start in starts:
-        _, times = _climb(coarse, start, 0.1 * unit, LONGEST * unit)
+        _, times = _climb(coarse, start, 0.1 * unit, 1e-3, LONGEST * unit)
         new = all(np.abs(times - other).max() > 0.02 * unit for _, other in found)
         if new and times.min() > SHORTEST * unit:
-            found.append(_climb(fine, times, 1e-3 * unit, LONGEST * unit))
+            found.append(_climb(fine, times, 3e-3 * unit, 1e-3, LONGEST * unit))
     if not found:
         raise ParameterError(
-            f"machine: {machine.title} has no best Otto cycle with {profile} ramps, it earns most with sudden switches"
+            f"machine: {machine.title} has no best Otto cycle with {profile} ramps at c = {objective.weight:g}, a stroke "
+            "shrinks to nothing"
         )
     found.sort(key=lambda f: -f[0])
     return [
@@ -304,7 +307,7 @@ class _Strokes:
 
     def value(self, times: np.ndarray) -> FloatArray:
         """Objective of K cycles with the durations (K, 4); -inf without a limit cycle."""
-        maps = np.stack([[self.map(k, t.item()) for k, t in enumerate(row)] for row in times])
+        maps = np.array([[self.map(k, t.item()) for k, t in enumerate(row)] for row in times])
         return self._mean(ordered_product(maps), times.sum(axis=1))
 
     def _mean(self, period: FloatArray, time: np.ndarray) -> FloatArray:
@@ -330,14 +333,15 @@ def _peaks(strokes: _Strokes, isochores: np.ndarray, ramps: np.ndarray) -> list[
     return [np.array([isochores[a], ramps[b], isochores[c], ramps[d]]) for a, b, c, d in peaks[order]]
 
 
-def _climb(strokes: _Strokes, start: FloatArray, size: float, longest: float) -> tuple[float, FloatArray]:
-    """Nelder-Mead over continuous durations."""
-    strokes.map.cache_clear()
-    shortest = 1e-6 * size
-    limits = [(shortest, longest)] * 4
+def _climb(
+    strokes: _Strokes, start: np.ndarray, size: float, accuracy: float, longest: float
+) -> tuple[float, FloatArray]:
+    """Nelder-Mead over continuous durations, from steps of the given size to that times the accuracy."""
+    limits = [(1e-6 * size, longest)] * 4
     simplex = np.vstack([start, start + size * np.eye(4)])
-    options = {"xatol": 1e-6 * size, "fatol": 1e-12, "initial_simplex": simplex, "maxfev": 1500}
+    options = {"xatol": accuracy * size, "fatol": 1e-4 * accuracy**2, "initial_simplex": simplex, "maxfev": 1000}
     found = minimize(lambda t: -strokes.value(t[None])[0], start, method="Nelder-Mead", bounds=limits, options=options)
+    strokes.map.cache_clear()
     return -float(found.fun), found.x
 
 
