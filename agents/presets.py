@@ -1,4 +1,4 @@
-"""Settings known to work, one preset per algorithm; plain data, so importing this module loads no torch.
+"""Settings known to work: a preset per algorithm, and what differs for single environments; plain data, no torch.
 
 Discounts and networks are small: with the shaped reward a short horizon is enough, and the environments are so fast
 that updating the networks is all the time there is. Scores are in the README.
@@ -7,7 +7,7 @@ that updating the networks is all the time there is. Scores are in the README.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
@@ -113,3 +113,26 @@ PRESETS: dict[str, Preset] = {
     ),
 }
 """Presets by the name used on the command line and in YAML."""
+
+TUNED: dict[tuple[str, str], dict[str, Any]] = {}
+"""What differs from ``PRESETS[algorithm]`` on an environment: fields of ``Preset`` by (algorithm, environment id)."""
+
+
+def preset_for(algorithm: str, env_id: str) -> Preset:
+    """The preset of ``algorithm`` with what is tuned for the environment ``env_id`` (full id).
+
+    ``hyperparameters``, and ``policy_kwargs`` in them, are merged key by key.
+    """
+    preset = PRESETS[algorithm]
+    tuned = dict(TUNED.get((algorithm, env_id), {}))
+    if "hyperparameters" in tuned:
+        tuned["hyperparameters"] = merged(preset.hyperparameters, tuned["hyperparameters"])
+    return replace(preset, **tuned)
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Hyper-parameters ``base`` with ``changes``; ``policy_kwargs`` are merged, everything else is replaced."""
+    found = {**base, **changes}
+    if "policy_kwargs" in changes:
+        found["policy_kwargs"] = {**base.get("policy_kwargs", {}), **changes["policy_kwargs"]}
+    return found

@@ -1,68 +1,117 @@
-"""How close the agents come to the certified optimum, over several seeds and variants of the two-level engine.
+"""How close the agents come to the optimum, over several seeds: the table of results in the README.
 
-    python benchmarks/learning.py [--algorithms hybrid_sac ...] [--variants ...] [--seeds 5] [--jobs 1] [--json FILE]
+    python benchmarks/learning.py --runs runs/learning --jobs 2                       # hybrid_sac on every task
+    python benchmarks/learning.py --runs runs/learning --algorithms sac ppo --tasks "oscillator, narrow" --seeds 3
+    python benchmarks/learning.py --runs runs/learning --table --write                # the README from what is there
 
-Every run trains the preset as it is, with nothing retuned for the variant, for at most 60 s of wall time (imports
-and evaluation included); what counts is the *final* policy, evaluated in its limit cycle, in % of the certified upper
-bound. The optimal policy of a variant scores 100 % up to the gap of its certificate (about 1e-5).
+Every run trains the preset as it is, within a limit of wall time that counts imports, reference cycles and evaluation;
+the variants of the two-level engine are trained with nothing retuned. What counts is the *final* policy in its exact
+limit cycle, in % of the certified upper bound of the optimum, or of the best cycle known where there is no such bound.
+A finished run leaves ``score.json`` in its folder and is not repeated, so an interrupted benchmark goes on where it
+stopped, and commands with other tasks or agents can share a folder.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
+import shutil
 import statistics
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-ENVIRONMENT = "szilard/TwoLevelEngine-v0"
-SECONDS = 60.0
-VARIANTS: dict[str, dict[str, Any]] = {
-    "preset (dt = 0.5)": {},
-    "dt = 0.1": {"dt": 0.1},
-    "beta_c = 1.3": {"beta_c": 1.3},
+README = Path(__file__).parents[1] / "README.md"
+BLOCK = re.compile(r"(<!-- learning:[^\n]*-->\n).*?(<!-- /learning -->)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One row of the table per agent.
+
+    Attributes:
+        environment: id of the catalogue.
+        preset: its parameter set.
+        parameters: what differs from it.
+        seconds: limit of the wall time of a run.
+        published: power of the published learned cycle (energy per time), if it is known.
+    """
+
+    environment: str
+    preset: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 900.0
+    published: float | None = None
+
+
+_TWO_LEVEL = ("szilard/TwoLevelEngine-v0", "ErdmanNoe2022")
+TASKS: dict[str, Task] = {
+    "two-level engine": Task(*_TWO_LEVEL, seconds=60.0),
+    "two-level engine, dt = 0.1": Task(*_TWO_LEVEL, {"dt": 0.1}, seconds=60.0),
+    "two-level engine, beta_c = 1.3": Task(*_TWO_LEVEL, {"beta_c": 1.3}, seconds=60.0),
+    # published values: ../shared/physics/erdman_noe.md, sections 3 and 4
+    "refrigerator, Q = 4": Task("szilard/QubitRefrigerator-v0", "ErdmanNoe2023", published=8.631e-4),
+    "refrigerator, Q = 30": Task("szilard/QubitRefrigerator-v0", "ErdmanNoe2022"),
+    "oscillator, narrow": Task("szilard/OscillatorEngine-v0", "ErdmanNoe2022", published=0.189),
 }
 
+Row = dict[str, Any]
 
-def run(algorithm: str, parameters: dict[str, Any], seed: int, folder: str) -> dict[str, Any]:
+
+def run(algorithm: str, name: str, seed: int, folder: Path) -> Row:
     """Train one agent in this process; its final score and what it took."""
     start = time.perf_counter()
     from szilard.experiments.config import RunConfig
     from szilard.experiments.train import train
 
-    settings = {"run_dir": folder, "time_limit": SECONDS - 5.0, "tensorboard": False}
-    agent = {"algorithm": algorithm, "seed": seed}
-    result = train(
-        RunConfig.from_dict(
-            {"environment": {"id": ENVIRONMENT, "parameters": parameters}, "agent": agent, "run": settings}
-        )
-    )
+    task = TASKS[name]
+    if folder.exists():  # of a run that was interrupted
+        shutil.rmtree(folder)
+    config = {
+        "environment": {"id": task.environment, "preset": task.preset, "parameters": task.parameters},
+        "agent": {"algorithm": algorithm, "seed": seed},
+        "run": {
+            "run_dir": str(folder),
+            "time_limit": task.seconds - max(5.0, 0.02 * task.seconds),
+            "tensorboard": False,
+        },
+    }
+    result = train(RunConfig.from_dict(config))
     seconds = time.perf_counter() - start
-    return {
+    row: Row = {
+        "algorithm": algorithm,
+        "task": name,
         "seed": seed,
-        "percent": result.percent,
-        "best_percent": result.percent * result.best_power / result.evaluation.power,
-        "worst_start_percent": result.percent * float(result.evaluation.powers.min()) / result.evaluation.power,
+        "power": result.evaluation.power,
+        "best_power": result.best_power,
+        "best_step": result.best_step,
+        "worst_start_power": float(result.evaluation.powers.min()),
+        "efficiency": result.evaluation.efficiency,
+        "period": result.evaluation.period,
         "steps": result.step,
         "stopped_by": result.stopped_by,
         "seconds": seconds,
-        "environment_share": environment_seconds(parameters, algorithm) * result.step / seconds,
+        "environment_share": environment_seconds(algorithm, task) * result.step / seconds,
     }
+    (folder / "score.json").write_text(json.dumps(row, indent=1) + "\n")  # last: it marks the run as finished
+    return row
 
 
-def environment_seconds(parameters: dict[str, Any], algorithm: str) -> float:
+def environment_seconds(algorithm: str, task: Task) -> float:
     """Time of one step of one copy, in the batch that the preset trains with."""
     import szilard
-    from szilard.agents.presets import PRESETS
+    from szilard.agents.presets import preset_for
 
-    num, repeats = PRESETS[algorithm].n_envs, 500
-    env = szilard.make_vec(ENVIRONMENT, num, **parameters)
+    num, repeats = preset_for(algorithm, task.environment).n_envs, 500
+    env = szilard.make_vec(task.environment, num, preset=task.preset, **task.parameters)
     env.reset(seed=0)
     action = env.action_space.sample()
     start = time.perf_counter()
@@ -71,62 +120,105 @@ def environment_seconds(parameters: dict[str, Any], algorithm: str) -> float:
     return (time.perf_counter() - start) / (repeats * num)
 
 
-def measure(
-    algorithms: list[str], variants: list[str], seeds: int, jobs: int
-) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    """Results by algorithm and variant; every run has a process of its own."""
-    with (
-        tempfile.TemporaryDirectory() as top,
-        ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool,
-    ):
-        futures = {
-            (algorithm, name): [
-                pool.submit(run, algorithm, VARIANTS[name], seed, f"{top}/{algorithm}-{index}-{seed}")
-                for seed in range(seeds)
-            ]
-            for algorithm in algorithms
-            for index, name in enumerate(variants)
-        }
-        console = Console(stderr=True)
-        found: dict[str, dict[str, list[dict[str, Any]]]] = {}
-        for (algorithm, name), group in futures.items():
-            rows = [future.result() for future in group]
-            found.setdefault(algorithm, {})[name] = rows
-            console.print(f"{algorithm}, {name}: {', '.join(format(r['percent'], '.2f') for r in rows)} %")
-        return found
+def measure(algorithms: Sequence[str], tasks: Sequence[str], seeds: Sequence[int], jobs: int, top: Path) -> None:
+    """Train what has no score yet below ``top``; every run has a process of its own."""
+    console = Console(stderr=True)
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
+        futures = []
+        for name in tasks:
+            for algorithm in algorithms:
+                for seed in seeds:
+                    folder = top / re.sub(r"[^a-z0-9.]+", "-", f"{name} {algorithm} {seed}".lower())
+                    if not (folder / "score.json").is_file():
+                        futures.append(pool.submit(run, algorithm, name, seed, folder))
+        for future in as_completed(futures):
+            row = future.result()
+            console.print(
+                f"{row['task']}, {row['algorithm']}, seed {row['seed']}: P = {row['power']:.6g}, "
+                f"{row['seconds']:.0f} s, stopped by {row['stopped_by']}"
+            )
 
 
-def markdown(found: dict[str, dict[str, list[dict[str, Any]]]]) -> str:
+def scores(top: Path) -> list[Row]:
+    """What finished below ``top``, in the order of ``TASKS``."""
+    rows = [json.loads(path.read_text()) for path in sorted(top.glob("*/score.json"))]
+    names = list(TASKS)
+    return sorted(
+        (row for row in rows if row["task"] in TASKS),
+        key=lambda row: (names.index(row["task"]), row["algorithm"] != "hybrid_sac", row["algorithm"], row["seed"]),
+    )
+
+
+def reference(task: Task) -> tuple[float, str]:
+    """Power that counts as 100 % (energy per time), and what it is."""
+    from szilard.envs.catalogue import configure
+    from szilard.experiments.reference import optimum, reference_lines
+
+    machine, settings = configure(task.environment, task.preset, **task.parameters)
+    lines = reference_lines(machine, settings["dt"])
+    return optimum(lines), "certified bound" if "optimum_upper" in lines else "best known"
+
+
+def markdown(rows: Iterable[Row]) -> str:
     """The table of the README."""
     lines = [
-        "| agent | variant | median % of optimum | worst seed | best seed | wall (s) | in environment | steps |",
-        "|---|---|---|---|---|---|---|---|",
+        "| task | agent | seeds | median P | median % | worst | best | 100 % is | published P "
+        "| wall (s) | in environment | steps |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for algorithm, variants in found.items():
-        for name, rows in variants.items():
-            scores = [r["percent"] for r in rows]
-            seconds = statistics.median(r["seconds"] for r in rows)
-            steps = statistics.median(r["steps"] for r in rows)
-            share = statistics.median(r["environment_share"] for r in rows)
-            lines.append(
-                f"| {algorithm} | {name} | {statistics.median(scores):.2f} | {min(scores):.2f} | {max(scores):.2f} "
-                f"| {seconds:.0f} | {share:.1%} | {steps:,.0f} |"
-            )
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row["task"], row["algorithm"]), []).append(row)
+    references = {name: reference(TASKS[name]) for name in dict.fromkeys(name for name, _ in groups)}
+    for (name, algorithm), group in groups.items():
+        value, kind = references[name]
+        percent = [100.0 * row["power"] / value for row in group]
+        published = "" if TASKS[name].published is None else f"{TASKS[name].published:.4g}"
+        median = {key: statistics.median(row[key] for row in group)
+                  for key in ("power", "seconds", "steps", "environment_share")}  # fmt: skip
+        lines.append(
+            f"| {name} | {algorithm} | {len(group)} | {median['power']:.5g} | **{statistics.median(percent):.2f}** "
+            f"| {min(percent):.2f} | {max(percent):.2f} | {value:.5g}, {kind} | {published} "
+            f"| {median['seconds']:.0f} | {median['environment_share']:.1%} | {median['steps']:,.0f} |"
+        )
     return "\n".join(lines)
+
+
+def write_readme(table: str, readme: Path = README) -> None:
+    """Replace the table in ``readme``; raises ``ValueError`` if its markers are missing."""
+    text = readme.read_text(encoding="utf-8")
+    found, count = BLOCK.subn(lambda match: f"{match[1]}{table}\n{match[2]}", text)
+    if count != 1:
+        raise ValueError(
+            f"{readme}: expected one block '<!-- learning: ... -->' ... '<!-- /learning -->', found {count}"
+        )
+    readme.write_text(found, encoding="utf-8")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--algorithms", nargs="+", default=["hybrid_sac"])
-    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), metavar="NAME")
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS), metavar="NAME", help=", ".join(TASKS))
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1, help="runs side by side; each needs about one core")
+    parser.add_argument("--runs", type=Path, help="keep the run folders here; default: a temporary folder")
+    parser.add_argument("--table", action="store_true", help="train nothing, only show what is in --runs")
+    parser.add_argument("--write", action="store_true", help="put the table into the README")
     parser.add_argument("--json", type=Path, help="write every run's result here")
     options = parser.parse_args()
-    found = measure(options.algorithms, options.variants, options.seeds, options.jobs)
+    with tempfile.TemporaryDirectory() as temporary:
+        top = options.runs or Path(temporary)
+        if not options.table:
+            seeds = range(options.first_seed, options.first_seed + options.seeds)
+            measure(options.algorithms, options.tasks, seeds, options.jobs, top)
+        rows = scores(top)
     if options.json:
-        options.json.write_text(json.dumps(found, indent=1) + "\n")
-    print(markdown(found))
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+    table = markdown(rows)
+    print(table)
+    if options.write:
+        write_readme(table)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def build(config: RunConfig) -> Built:
     Raises:
         ParameterError: for a bad value that only the algorithm can see.
     """
-    from ..agents.presets import PRESETS
+    from ..agents.presets import merged, preset_for
     from ..agents.vec_env import SB3VecEnv
     from ..envs.catalogue import make_vec
     from ..envs.encodings import EncodeVectorAction
@@ -59,14 +59,11 @@ def build(config: RunConfig) -> Built:
     environment, agent = config.environment, config.agent
     if agent.n_envs is None or agent.encoding is None or agent.levels is None:
         raise ParameterError("agent: call config.resolved() first, it fills in what the preset says")
-    preset = PRESETS[agent.algorithm]
+    preset = preset_for(agent.algorithm, environment.id)
     parameters = {"max_episode_steps": preset.episode_steps, **environment.parameters}
     native = make_vec(environment.id, agent.n_envs, preset=environment.preset, **parameters)
     bridge = SB3VecEnv(EncodeVectorAction(native, agent.encoding, agent.levels))
-    hyperparameters = {"device": "cpu", **preset.hyperparameters, **agent.hyperparameters}
-    if "policy_kwargs" in agent.hyperparameters:
-        own = preset.hyperparameters.get("policy_kwargs", {})
-        hyperparameters["policy_kwargs"] = {**own, **agent.hyperparameters["policy_kwargs"]}
+    hyperparameters = merged({"device": "cpu", **preset.hyperparameters}, agent.hyperparameters)
     try:
         arguments = _with_objects(hyperparameters, bridge)
         model = preset.algorithm_class()("MlpPolicy", bridge, seed=agent.seed, **arguments)

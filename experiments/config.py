@@ -157,10 +157,10 @@ class RunConfig:
 
     def resolved(self) -> RunConfig:
         """The same with every ``None`` that stands for a preset filled in; a run folder keeps this one."""
-        from ..agents.presets import PRESETS
+        from ..agents.presets import preset_for
 
         environment, agent, run = self.environment, self.agent, self.run
-        preset = PRESETS[agent.algorithm]
+        preset = preset_for(agent.algorithm, environment.id)
         steps = _default(agent.steps, preset.steps)
         intervals = {"evaluate_every": steps // 20, "checkpoint_every": steps // 10, "log_every": steps // 200}
         return RunConfig(
