@@ -102,8 +102,11 @@ class HybridSACPolicy(BasePolicy):
         net_arch: hidden layers of actor and critics.
         n_critics: number E of critics.
         n_frequencies, frequency_scale: see ``FourierFeatures``.
+        weight_scale: scale of the frequencies of the last observed number, the weight of the reward; ``None``: as all.
         activation_fn: activation of the hidden layers.
         explore: probability with which a training action draws its choice uniformly.
+        explore_control: probability with which a training action draws its controls uniformly: a Gaussian head sees
+            one maximum of Q at a time, and what lies beyond it is known only from such draws.
 
     Raises:
         ParameterError: if the spaces are not flat boxes, or the action box is not [-1, 1].
@@ -123,6 +126,7 @@ class HybridSACPolicy(BasePolicy):
         frequency_scale: float = 3.0,
         activation_fn: type[nn.Module] = nn.SiLU,
         explore: float = 0.1,
+        weight_scale: float | None = None,
         **kwargs: Any,
     ):
         kwargs.pop("use_sde", None)  # passed by SB3 to every policy
@@ -132,7 +136,7 @@ class HybridSACPolicy(BasePolicy):
                 raise ParameterError(f"{name} = {space}: must be a Box of one dimension")
         if not (action_space.low == -1).all() or not (action_space.high == 1).all():  # type: ignore[attr-defined]
             raise ParameterError(f"action_space = {action_space}: must be Box(-1, 1), see BoxEncoding")
-        self.n_choices, self.explore = n_choices, explore
+        self.n_choices, self.explore, self.explore_control = n_choices, explore, explore_control
         self.n_controls = action_space.shape[0] - (n_choices > 1)  # type: ignore[index]
         if self.n_controls < 0 or n_choices < 1:
             raise ParameterError(f"n_choices = {n_choices}: must be >= 1 and fit {action_space}")
@@ -141,6 +145,9 @@ class HybridSACPolicy(BasePolicy):
         self.n_frequencies, self.frequency_scale = n_frequencies, frequency_scale
 
         self.features = FourierFeatures(observation_space.shape[0], n_frequencies, frequency_scale)  # type: ignore[index]
+        self.weight_scale = weight_scale
+        if weight_scale is not None:
+            self.features.frequencies[-1] *= weight_scale / frequency_scale
         self.actor, self.actor_average = self._make_actor(), self._make_actor()
         self.critic, self.critic_target = self._make_critic(), self._make_critic()
         for average, source in ((self.actor_average, self.actor), (self.critic_target, self.critic)):
@@ -203,7 +210,11 @@ class HybridSACPolicy(BasePolicy):
         raw = mean[rows, choice]
         if not deterministic:
             raw = raw + log_std[rows, choice].exp() * th.randn_like(raw)
-        return self.encode(th.tanh(raw), choice)
+        control = th.tanh(raw)
+        if not deterministic and self.explore_control > 0.0:
+            anywhere = th.rand(len(rows), 1, device=raw.device) < self.explore_control
+            control = th.where(anywhere, 2.0 * th.rand_like(control) - 1.0, control)
+        return self.encode(control, choice)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         data = super()._get_constructor_parameters()
@@ -215,6 +226,8 @@ class HybridSACPolicy(BasePolicy):
             frequency_scale=self.frequency_scale,
             activation_fn=self.activation_fn,
             explore=self.explore,
+            explore_control=self.explore_control,
+            weight_scale=self.weight_scale,
             lr_schedule=self._dummy_schedule,
         )
         data.pop("squash_output", None)
