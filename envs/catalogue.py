@@ -94,6 +94,7 @@ CATALOGUE: tuple[Entry, ...] = (
             "ErdmanNoe2022": {"Q_h": 30.0, "Q_c": 30.0, "dt": REFRIGERATOR_DT},
         },
         baselines=("trapezoid", "sine", "idle"),
+        references="machines.qubit_refrigerator_references:QUBIT_REFRIGERATOR_REFERENCES",
         tags=("refrigerator", "coherence"),
     ),
     Entry(
@@ -104,6 +105,7 @@ CATALOGUE: tuple[Entry, ...] = (
             "ErdmanNoe2022Wide": {"u_min": 0.35, "u_max": 1.5, "dt": 0.2},
         },
         baselines=("ramp_otto", "sudden_otto", "frictionless_otto", "idle"),
+        references="machines.oscillator_references:OSCILLATOR_REFERENCES",
         tags=("engine", "coherence"),
     ),
 )  # fmt: skip
