@@ -1,7 +1,6 @@
-"""One agent for the whole front: hybrid SAC with the weight c of the reward in the observation.
+"""What changes in an agent that is conditioned on the weight c of the reward, the last number of its observation.
 
-The weight is the last number of the observation (an environment with ``weight=(low, high)``) and constant during an
-episode. Then
+The weight is constant during an episode (an environment with ``weight=(low, high)``). Then
 
 * the gain, the long-run average reward, depends on the weight: values are centred on a polynomial in it and not on one
   number, so that critics and potential need not learn gain/(1 - discount), which differs far more between weights than
@@ -11,53 +10,27 @@ episode. Then
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 import torch as th
-from stable_baselines3.common.policies import BasePolicy
 
-from ..physics.validation import ParameterError, check_positive
-from .hybrid_policy import HybridSACPolicy
-from .hybrid_sac import HybridSAC
+N_LEVELS = 4
+"""Terms of the polynomial of an agent that sees the weight; 1 is a constant."""
+
+WEIGHT_SCALE = 1.0
+"""Standard deviation of the random frequencies in the weight (radians for half its range)."""
 
 
-class ConditionedPolicy(HybridSACPolicy):
-    """``HybridSACPolicy`` with its own frequency scale for the last number of the observation, the weight.
+def levels(observations: th.Tensor, n: int) -> th.Tensor:
+    """The first ``n`` Legendre polynomials in the last number of observations (B, n_obs), shape (B, n).
 
-    Args:
-        weight_scale: standard deviation of the random frequencies in the weight (radians for half its range).
+    They are orthonormal if that number is uniform in [-1, 1]; it is not used for n = 1.
     """
-
-    def __init__(self, *args: Any, weight_scale: float = 1.0, **kwargs: Any) -> None:
-        check_positive("weight_scale", weight_scale)
-        super().__init__(*args, **kwargs)
-        self.weight_scale = weight_scale
-        self.features.frequencies[-1] *= weight_scale / self.frequency_scale
-
-    def _get_constructor_parameters(self) -> dict[str, Any]:
-        return {**super()._get_constructor_parameters(), "weight_scale": self.weight_scale}
+    w = observations[:, -1]
+    rows = [th.ones_like(w), w]
+    for k in range(1, n - 1):
+        rows.append(((2 * k + 1) * w * rows[k] - k * rows[k - 1]) / (k + 1))
+    return th.stack([(2 * k + 1) ** 0.5 * row for k, row in enumerate(rows[:n])], dim=1)
 
 
-class ConditionedSAC(HybridSAC):
-    """``HybridSAC`` for environments whose last observed number is the weight; arguments as there.
-
-    Raises:
-        ParameterError: if the environment does not show a weight.
-    """
-
-    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"MlpPolicy": ConditionedPolicy}
-    n_levels: ClassVar[int] = 4
-
-    def _setup_model(self) -> None:
-        if self.env is not None:
-            kernel = self.env.get_attr("kernel")[0]
-            if kernel.weight is None or not kernel.weight.drawn:
-                raise ParameterError("weight: must be a range (low, high), the agent is conditioned on it")
-        super()._setup_model()
-
-    def _levels(self, observations: th.Tensor) -> th.Tensor:
-        """Legendre polynomials in the weight, orthonormal for one that is uniform in its range."""
-        w = observations[:, -1]
-        return th.stack(
-            (th.ones_like(w), 3**0.5 * w, 5**0.5 * (1.5 * w**2 - 0.5), 7**0.5 * (2.5 * w**3 - 1.5 * w)), dim=1
-        )
+def without_levels(values: th.Tensor, basis: th.Tensor) -> th.Tensor:
+    """``values`` (B,) without their least-squares fit by ``basis`` (B, n)."""
+    return values - basis @ th.linalg.lstsq(basis, values[:, None]).solution[:, 0]

@@ -26,6 +26,7 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, Schedule
 
 from ..physics.validation import ParameterError, check_integer, check_positive, check_range
+from .conditioned import N_LEVELS, WEIGHT_SCALE, levels, without_levels
 from .hybrid_policy import HybridSACPolicy
 from .potential import IteratedPotential
 from .schedules import HoldThenDecay
@@ -44,6 +45,8 @@ class HybridSAC(OffPolicyAlgorithm):
         env: environment with such an action space.
         learning_rate: number or schedule; default ``HoldThenDecay(3e-3)``.
         n_choices: number of discrete choices; ``None`` asks the environment.
+        n_levels: terms of the polynomial in the last observed number on which values are centred, see
+            ``conditioned.py``; ``None`` asks the environment: 1 unless it shows a weight.
         choice_entropy: target entropy of the choice, start and end, in units of ln(n_choices).
         control_entropy: target (differential) entropy per control in [-1, 1], start and end, in nats.
         anneal: fraction of the training over which both targets move.
@@ -63,7 +66,6 @@ class HybridSAC(OffPolicyAlgorithm):
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"MlpPolicy": HybridSACPolicy}
     policy: HybridSACPolicy
-    n_levels: ClassVar[int] = 1
 
     def __init__(
         self,
@@ -78,6 +80,7 @@ class HybridSAC(OffPolicyAlgorithm):
         train_freq: int = 1,
         gradient_steps: int = 8,
         n_choices: int | None = None,
+        n_levels: int | None = None,
         choice_entropy: tuple[float, float] = (0.5, 0.02),
         control_entropy: tuple[float, float] = (-0.5, -2.0),
         anneal: float = 0.5,
@@ -108,7 +111,9 @@ class HybridSAC(OffPolicyAlgorithm):
         check_range("potential_rate", potential_rate, 0.0, 1.0)
         if n_choices is not None:
             check_integer("n_choices", n_choices, 1)
-        self.n_choices = n_choices
+        if n_levels is not None:
+            check_integer("n_levels", n_levels, 1)
+        self.n_choices, self.n_levels = n_choices, n_levels
         self.choice_entropy, self.control_entropy, self.anneal = choice_entropy, control_entropy, anneal
         self.temperature_rate, self.temperature_init = temperature_rate, temperature_init
         self.head_share, self.potential_rate, self.average, self.huber = head_share, potential_rate, average, huber
@@ -141,16 +146,17 @@ class HybridSAC(OffPolicyAlgorithm):
             if self.env is None:
                 raise ParameterError("n_choices = None: must be given where there is no environment to ask")
             self.n_choices = int(self.env.get_attr("n_choices")[0])
+        if self.n_levels is None:
+            shows_weight = self.env is not None and self.env.get_attr("shows_weight")[0]
+            self.n_levels = N_LEVELS if shows_weight else 1
+        if self.n_levels > 1:
+            self.policy_kwargs.setdefault("weight_scale", WEIGHT_SCALE)
         self.policy_kwargs["n_choices"] = self.n_choices
         super()._setup_model()
         self.potential = IteratedPotential(self.policy.features.n_out).to(self.device)
         # of the choice and of the controls
         self.log_temperatures = th.full((2,), math.log(self.temperature_init), device=self.device)
         self.centre = th.zeros(self.n_levels, device=self.device)
-
-    def _levels(self, observations: th.Tensor) -> th.Tensor:
-        """``n_levels`` functions of the observation that no action changes; values are centred on their combination."""
-        return th.ones(len(observations), 1, device=observations.device)
 
     def entropy_targets(self) -> tuple[float, float]:
         """Target entropies (nats) of the choice and of all controls at the present progress."""
@@ -171,14 +177,14 @@ class HybridSAC(OffPolicyAlgorithm):
         with th.no_grad():
             features = policy.features(data.observations)
             next_features = policy.features(data.next_observations)
-            levels = self._levels(data.next_observations)
+            basis = levels(data.next_observations, self.n_levels or 1)
             # ``dones`` marks true ends only: truncated episodes are continued by the target
             proceed = 1.0 - data.dones.squeeze(1)
             reward = data.rewards.squeeze(1) + proceed * self.potential(next_features) - self.potential(features)
             critic_rows = policy.critic_input(features, *policy.decode(data.actions))
 
             # the target critics still answer to a potential of some updates ago
-            missing = _residual(self.potential.since_delayed(next_features), levels)
+            missing = without_levels(self.potential.since_delayed(next_features), basis)
             caught_up = 0.0
 
         updates = []
@@ -188,9 +194,9 @@ class HybridSAC(OffPolicyAlgorithm):
             with th.no_grad():
                 value = value - (1.0 - caught_up) * missing[part]
                 # centred values: a constant drops out of every comparison, and the networks need not learn it
-                value = value - levels[part] @ self.centre
+                value = value - basis[part] @ self.centre
                 target = reward[part] + self.gamma * proceed[part] * value
-                self.centre += 0.01 * (levels[part].T @ value) / len(value)
+                self.centre += 0.01 * (basis[part].T @ value) / len(value)
             critic_loss = self._update_critics(critic_rows[part], target)
             with th.no_grad():
                 self.log_temperatures += self.temperature_rate * (entropy_targets - entropies)
@@ -203,7 +209,7 @@ class HybridSAC(OffPolicyAlgorithm):
         self.potential.follow(caught_up)
         share = self.potential_rate * gradient_steps * min(1.0, max(0.0, 2.0 * self._current_progress_remaining - 0.5))
         if share > 0.0:
-            self.potential.absorb(next_features, _residual(values, levels), min(1.0, share))
+            self.potential.absorb(next_features, without_levels(values, basis), min(1.0, share))
         self._n_updates += gradient_steps
         _, actor_loss, critic_loss, entropies = updates[-1]
         self._log(actor_loss, critic_loss, entropies, values)
@@ -261,11 +267,6 @@ class HybridSAC(OffPolicyAlgorithm):
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         states = ["policy", "policy.actor_optimizer", "policy.critic_optimizer", "potential"]
         return states, ["log_temperatures", "centre"]
-
-
-def _residual(values: th.Tensor, levels: th.Tensor) -> th.Tensor:
-    """``values`` (B,) without their least-squares fit by ``levels`` (B, n)."""
-    return values - levels @ th.linalg.lstsq(levels, values[:, None]).solution[:, 0]
 
 
 def _follow(average: th.nn.Module, source: th.nn.Module, weight: float) -> None:

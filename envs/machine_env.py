@@ -89,6 +89,11 @@ class MachineEnv(gym.Env[NDArray[np.float32], Any]):
         """Number of discrete choices; 1 for a machine without one."""
         return self.machine.control_space.n_choices
 
+    @property
+    def shows_weight(self) -> bool:
+        """Whether the last observed number is the weight of the reward."""
+        return self.kernel.weight is not None and self.kernel.weight.drawn
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
@@ -211,6 +216,11 @@ class MachineVectorEnv(VectorEnv[NDArray[np.float32], Any, Any]):
     def n_choices(self) -> int:
         """Number of discrete choices; 1 for a machine without one."""
         return self.machine.control_space.n_choices
+
+    @property
+    def shows_weight(self) -> bool:
+        """Whether the last observed number is the weight of the reward."""
+        return self.kernel.weight is not None and self.kernel.weight.drawn
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
