@@ -126,6 +126,7 @@ class HybridSACPolicy(BasePolicy):
         frequency_scale: float = 3.0,
         activation_fn: type[nn.Module] = nn.SiLU,
         explore: float = 0.1,
+        explore_control: float = 0.0,
         weight_scale: float | None = None,
         **kwargs: Any,
     ):
