@@ -12,6 +12,7 @@ import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ from ..envs.catalogue import Entry
 from ..physics.cycles.certificate import Certificate, certify
 from ..physics.cycles.library import make_cycle
 from ..physics.machine import AffineMachine
+from .fluctuation_table import fluctuation_notes, fluctuation_rows, fluctuation_table
 
 ROUND_OFF = 1e-9
 """By how much (relative) an agent may exceed the upper bound before it counts as a bug."""
@@ -150,6 +152,13 @@ class Comparison:
             "energy_scale": self.machine.energy_scale,
         }
 
+    @cached_property
+    def fluctuations(self) -> list[dict[str, Any]]:
+        """Fluctuations of the output in the limit cycles, see ``fluctuation_rows``."""
+        found = ((r.contender, r.evaluation) for r in self.rows if r.evaluation.periodic)
+        cycles = ((who.label, bool(who.group), e.limit_cycle) for who, e in found)
+        return fluctuation_rows(self.machine, cycles)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
         return {
@@ -172,6 +181,7 @@ class Comparison:
             "statistics": self.statistics(),
             "certificate": self.certificate.to_dict(),
             "laws": self.laws(),
+            "fluctuations": self.fluctuations,
             "impossible": self.impossible,
         }
 
@@ -210,10 +220,20 @@ class Comparison:
             out.add_row(escape(label), *(cells[k] for cells in columns), style=style, end_section=k + 1 == n_groups)
         return out
 
+    def _fluctuation_view(self) -> list[RenderableType]:
+        rows = self.fluctuations
+        if not rows:
+            return []
+        # the best learned cycle, or the best of all
+        first = next((row for row in rows if row["learned"]), rows[0])
+        meaning = f"{first['label']}: {first['meaning']}"
+        return [fluctuation_table(self.machine, rows), *map(escape, (meaning, *fluctuation_notes(rows)))]
+
     def view(self) -> list[RenderableType]:
         """Table, certificate and warnings."""
         return [
             self.table(),
+            *self._fluctuation_view(),
             *map(escape, describe_certificate(self.certificate)),
             *(f"[bold red]{w}[/bold red]" for w in self.impossible),
         ]

@@ -58,6 +58,7 @@ def publish(comparison: Comparison, runs: Sequence[LearnedRun], out: Path) -> di
         run=_run(runs),
         notes=comparison.impossible,
         laws=comparison.laws(),
+        fluctuations=data["fluctuations"],
         units=units_of(comparison.machine),
     )
     return {"report": report, "csv": out / "comparison.csv", "json": out / "comparison.json", "figures": paths}

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from markupsafe import Markup, escape
 
-from ..envs.style import GREEK, WORD, Units
+from ..envs.style import ENGINE, GREEK, WORD, Units
+from .fluctuation_table import fluctuation_columns, fluctuation_notes
 from .tables import flatten
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def write_report(
     notes: str | Sequence[str] = (),
     sources: Sequence[str] = (),
     laws: Mapping[str, Any] | None = None,
+    fluctuations: Sequence[Mapping[str, Any]] = (),
     units: Units | None = None,
 ) -> Path:
     """Write the report of an experiment.
@@ -87,6 +89,7 @@ def write_report(
         sources: citations; the source of the machine comes first by itself.
         laws: summary of the audit, keys as in ``LAWS``: number of steps, largest absolute first-law residual, smallest
             entropy production.
+        fluctuations: rows of ``fluctuation_rows``.
         units: of the machine (``units_of``).
 
     Returns:
@@ -107,6 +110,9 @@ def write_report(
         rows=[dict(row) | {"learned": bool(row.get("kind") == "agent" or row.get("algorithm"))} for row in table],
         certificate=_certificate(certificate),
         figures=[(caption, *_embed(figure)) for caption, figure in figures.items()],
+        fluctuations=fluctuations,
+        fluctuation_columns=fluctuation_columns(fluctuations, ENGINE, units),
+        fluctuation_notes=fluctuation_notes(fluctuations),
         laws=[(*_laws_entry(key, units), value) for key, value in (laws or {}).items()],
         run=flatten(run),
         versions=_versions(),

@@ -153,8 +153,9 @@ def fluctuations(limit: LimitCycle) -> Fluctuations:
         third = math.nan
     return Fluctuations(
         power=power,
-        power_variance_rate=float(weights @ matrix @ weights),
-        work_variance_rate=float(matrix.sum()),
+        # a sum that vanishes exactly may leave a negative round-off
+        power_variance_rate=max(0.0, float(weights @ matrix @ weights)),
+        work_variance_rate=max(0.0, float(matrix.sum())),
         heat_covariance=matrix,
         entropy_production_rate=limit.entropy_production_rate,
         period=limit.period,
