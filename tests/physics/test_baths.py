@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from szilard.physics.baths import BATH_KINDS, Bath, BosonicBath, FermionicBath, OhmicBath, bose, fermi
+from szilard.physics.baths import BATH_KINDS, Bath, BosonicBath, FermionicBath, OhmicBath, ResonatorBath, bose, fermi
 from szilard.physics.validation import ParameterError
 
 betas = st.floats(1e-2, 20.0)
@@ -82,3 +82,46 @@ def test_parameters_are_checked(kind: type[Bath], value: float) -> None:
         kind(value, 1.0)
     with pytest.raises(ParameterError, match="gamma = "):
         kind(1.0, value)
+
+
+@given(
+    beta=betas,
+    gamma=couplings,
+    quality=st.floats(0.1, 100.0),
+    resonance=st.floats(1e-2, 10.0),
+    omega=st.floats(1e-3, 30.0),
+)
+def test_resonator_filters_an_ohmic_resistor(
+    beta: float, gamma: float, quality: float, resonance: float, omega: float
+) -> None:
+    """S(x) = (g/2) x/(exp(beta x) - 1)/(1 + Q^2 (x/w0 - w0/x)^2) for excitation x > 0 and, at x < 0, relaxation."""
+    bath = ResonatorBath(beta, gamma, quality=quality, resonance=resonance)
+    up, down = bath.rate(np.array([-omega, omega]))
+    for rate, x in ((up, omega), (down, -omega)):
+        spectrum = 0.5 * gamma * x / np.expm1(beta * x) / (1 + quality**2 * (x / resonance - resonance / x) ** 2)
+        assert rate == pytest.approx(spectrum, rel=1e-12, abs=0.0)
+    assert up == pytest.approx(np.exp(-beta * omega) * down, rel=1e-13 * (1.0 + beta * omega), abs=0.0)
+    np.testing.assert_allclose(
+        (bath.emission(np.array(omega)), bath.absorption(np.array(omega))), (down, up), rtol=1e-15
+    )
+
+
+def test_resonator_passes_its_resonance_and_stops_the_rest() -> None:
+    bath = ResonatorBath(2.0, 0.6, quality=30.0, resonance=0.5)
+    resistor = OhmicBath(2.0, 0.3)
+    assert bath.rate(0.5) == pytest.approx(resistor.rate(0.5), rel=1e-15)
+    # half of it passes where the detuning is 1/Q
+    half = 0.5 * (np.sqrt(1.0 + 1.0 / (4.0 * 900.0)) + 1.0 / 60.0)
+    assert bath.rate(half) == pytest.approx(0.5 * resistor.rate(half), rel=1e-12)
+    assert bath.rate(0.0) == 0.0
+    assert bath.rate(1e-9) == pytest.approx(0.0, abs=1e-18)  # the limit
+    exact = np.imag(bath.emission(np.array([0.5, 0.7]) + 1e-30j)) / 1e-30
+    shifted = [bath.emission(np.array([0.5, 0.7]) + h) for h in (1e-6, -1e-6)]
+    np.testing.assert_allclose(exact, (shifted[0] - shifted[1]) / 2e-6, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["quality", "resonance", "beta", "gamma"])
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
+def test_parameters_of_the_resonator_are_checked(name: str, value: float) -> None:
+    with pytest.raises(ParameterError, match=f"{name} = "):
+        ResonatorBath(**{"beta": 1.0, name: value})

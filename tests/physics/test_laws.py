@@ -152,3 +152,16 @@ def test_tolerance_is_round_off_and_not_more() -> None:
     audit(flows(entropy_change=np.array([0.6 - 1e-13])), BETA, 1.0)
     with pytest.raises(ThermodynamicsViolation, match="second law"):
         audit(flows(entropy_change=np.array([0.6 - 1e-11])), BETA, 1.0)
+
+
+def test_round_off_of_large_energies_is_no_violation_but_more_is() -> None:
+    """Delta E is a difference of energies; where both are large, so is their round-off."""
+    small = flows(work=np.array([0.2 + 5e-9]))
+    with pytest.raises(ThermodynamicsViolation, match="first law"):
+        audit(small, BETA, 1.0)
+    audit(replace(small, energy=np.array([1e6])), BETA, 1.0)
+    with pytest.raises(ThermodynamicsViolation, match="first law"):
+        audit(flows(work=np.array([0.2 + 5e-7]), energy=np.array([1e6])), BETA, 1.0)
+    # energies that are not large change nothing
+    with pytest.raises(ThermodynamicsViolation, match="first law"):
+        audit(replace(small, energy=np.array([1.0])), BETA, 1.0)
