@@ -171,15 +171,20 @@ def evaluate(
 def _efficiency(machine: Machine, heat_rates: FloatArray) -> tuple[float, float]:
     """Efficiency of an engine or coefficient of performance of a refrigerator (NaN if it is none), and Carnot's."""
     hot, cold = np.argmin(machine.betas), np.argmax(machine.betas)
-    ratio = float(machine.betas[hot] / machine.betas[cold])
     extracted = float(heat_rates.sum())  # in the long run, since the internal energy is bounded
     if machine.is_refrigerator:
         gain, cost = float(heat_rates[cold]), -extracted
-        carnot = ratio / (1.0 - ratio) if ratio < 1.0 else np.inf
     else:
         gain, cost = extracted, float(heat_rates[hot])
-        carnot = 1.0 - ratio
-    return (gain / cost if gain > 0 and cost > 0 else np.nan), carnot
+    return (gain / cost if gain > 0 and cost > 0 else np.nan), carnot_bound(machine)
+
+
+def carnot_bound(machine: Machine) -> float:
+    """Carnot's bound of the efficiency, or of the coefficient of performance of a refrigerator."""
+    ratio = float(machine.betas.min() / machine.betas.max())
+    if machine.is_refrigerator:
+        return ratio / (1.0 - ratio) if ratio < 1.0 else np.inf
+    return 1.0 - ratio
 
 
 def _average(machine: Machine, dt: float, record: _Record, k: int) -> tuple[float, FloatArray, LimitCycle | None, bool]:

@@ -137,29 +137,36 @@ def units_of(machine: Machine) -> Units:
 
 
 class Words(NamedTuple):
-    """What the figures of merit of a machine are called; ``short`` is for names of columns and tags."""
+    """What the figures of merit of a machine are called.
+
+    Attributes:
+        power: P.
+        efficiency, ratio: what P costs, and the same relative to Carnot.
+        symbol, ratio_symbol: of both, in plain notation.
+        kind: what the machine is.
+        power_tag, efficiency_tag: for names of columns and tags.
+    """
 
     power: str
     efficiency: str
-    carnot: str
     ratio: str
+    symbol: str
     ratio_symbol: str
     kind: str
-    short: tuple[str, str, str]
+    power_tag: str
+    efficiency_tag: str
 
 
 ENGINE = Words(
-    "power", "efficiency", "Carnot efficiency", "efficiency / Carnot", "eta/eta_C", "engine",
-    ("power", "efficiency", "efficiency_ratio"),
+    "power", "efficiency", "efficiency / Carnot", "eta", "eta / eta_C", "engine", "power", "efficiency"
 )  # fmt: skip
 REFRIGERATOR = Words(
-    "cooling power", "COP", "Carnot COP", "COP / Carnot", "COP/COP_C", "refrigerator",
-    ("cooling_power", "cop", "cop_ratio"),
+    "cooling power", "COP", "COP / Carnot", "COP", "COP / COP_C", "refrigerator", "cooling_power", "cop"
 )  # fmt: skip
 
 
-def words_of(machine: Machine) -> Words:
-    """How to speak of a machine's P and of what it is divided by."""
+def words_of(machine: Machine | type[Machine]) -> Words:
+    """How to speak of a machine's P and of what it costs."""
     return REFRIGERATOR if machine.is_refrigerator else ENGINE
 
 

@@ -2,6 +2,7 @@
 
 power/limit_cycle, power/exploring, power/<reference>    in one chart (tab "Custom Scalars")
 evaluation/percent_of_optimum, efficiency, heat_<bath>, work, entropy_production, law_residual, ...
+    of a refrigerator cooling_power/... and evaluation/cop; without an upper bound evaluation/percent_of_best_known
 evaluation/cycle                                         the learned cycle, a picture per evaluation
 hyper-parameters with the final figures of merit         (tab "HParams")
 """
@@ -9,17 +10,17 @@ hyper-parameters with the final figures of merit         (tab "HParams")
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from stable_baselines3.common.logger import HParam, Logger, TensorBoardOutputFormat
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from ..agents.evaluation import Evaluation
+from ..agents.evaluation import Evaluation, carnot_bound
+from ..envs.style import words_of
+from ..physics.machine import Machine
 from .build import Built
-
-METRICS = ("evaluation/percent_of_optimum", "power/limit_cycle", "evaluation/efficiency")
-"""Shown beside the hyper-parameters."""
+from .reference import goal
 
 
 class _Format(TensorBoardOutputFormat):
@@ -50,43 +51,47 @@ class Board:
         self,
         settings: Mapping[str, bool | int | float | str],
         reference: Mapping[str, float],
-        bath_names: Sequence[str],
+        machine: Machine,
     ) -> None:
         """Layout of the custom charts, and the table of hyper-parameters; once per session.
 
         Args:
             settings: everything that was set, flat.
             reference: names of the reference lines.
-            bath_names: names of the baths.
+            machine: the machine.
         """
+        words, aim = words_of(machine), goal(reference.get("optimum_upper"))
+        power, efficiency = words.power_tag, words.efficiency_tag
         # the tags of a chart are regular expressions
-        exact = [f"^power/{name}$" for name in ("limit_cycle", "exploring", *reference)]
-        heats = [f"^evaluation/heat_{bath}$" for bath in bath_names]
+        exact = [f"^{power}/{name}$" for name in ("limit_cycle", "exploring", *reference)]
+        heats = [f"^evaluation/heat_{bath}$" for bath in machine.bath_names]
         layout = {
             "szilard": {
-                "power against the references": ["Multiline", exact],
-                "% of the optimum": ["Multiline", ["^evaluation/percent_of_optimum$"]],
-                "efficiency": ["Multiline", ["^evaluation/efficiency$", "^evaluation/carnot_efficiency$"]],
+                f"{words.power} against the references": ["Multiline", exact],
+                f"% of {aim.words}": ["Multiline", [f"^evaluation/{aim.tag}$"]],
+                words.efficiency: ["Multiline", [f"^evaluation/{efficiency}$", f"^evaluation/carnot_{efficiency}$"]],
                 "heat from the baths": ["Multiline", [*heats, "^evaluation/work$"]],
             }
         }
         self.writer.add_custom_scalars(layout)
-        metrics: dict[str, float | int] = dict.fromkeys(METRICS, math.nan)
+        # shown beside the hyper-parameters
+        shown = (f"evaluation/{aim.tag}", f"{power}/limit_cycle", f"evaluation/{efficiency}")
+        metrics: dict[str, float | int] = dict.fromkeys(shown, math.nan)
         self._format.write({"hparams": HParam(settings, metrics)}, {"hparams": ()})
 
     def evaluation(
         self, built: Built, found: Evaluation, step: int, percent: float, reference: Mapping[str, float]
     ) -> None:
         """One evaluation, with the reference lines at the same step and a picture of the cycle."""
-        betas = built.machine.betas
+        words, efficiency = words_of(built.machine), words_of(built.machine).efficiency_tag
         values = {
-            "power/limit_cycle": found.power,
-            **{f"power/{name}": power for name, power in reference.items()},
-            "evaluation/percent_of_optimum": percent,
-            "evaluation/efficiency": found.efficiency,
-            "evaluation/efficiency_ratio": found.efficiency_ratio,
-            "evaluation/carnot_efficiency": 1.0 - float(betas.min() / betas.max()),
-            "evaluation/work": -found.power,
+            f"{words.power_tag}/limit_cycle": found.power,
+            **{f"{words.power_tag}/{name}": power for name, power in reference.items()},
+            f"evaluation/{goal(reference.get('optimum_upper')).tag}": percent,
+            f"evaluation/{efficiency}": found.efficiency,
+            f"evaluation/{efficiency}_ratio": found.efficiency_ratio,
+            f"evaluation/carnot_{efficiency}": carnot_bound(built.machine),
+            "evaluation/work": -float(found.heat_rates.sum()),
             "evaluation/entropy_production": found.entropy_production_rate,
             "evaluation/law_residual": found.law_residual,
             "evaluation/period": found.period,

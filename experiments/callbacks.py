@@ -20,10 +20,11 @@ import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback, ProgressBarCallback
 
 from ..agents.evaluation import Evaluation, evaluate
+from ..envs.style import words_of
 from . import checkpoint
 from .board import Board
 from .build import Built
-from .reference import optimum
+from .reference import Goal, goal, optimum
 from .run_folder import RunFolder, write
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -77,7 +78,8 @@ class PhysicsLog(RunCallback):
     """Writes the log every ``interval`` steps: SB3's values, and averages of the ledger over the steps since.
 
     ``rollout/power``, ``rollout/heat_<bath>``, ``rollout/work``, ``rollout/entropy_production``: rates of the exploring
-    policy (per time); ``rollout/efficiency`` and ``rollout/law_residual``, the largest first-law residual (energy).
+    policy (per time); ``rollout/efficiency`` and ``rollout/law_residual``, the largest first-law residual (energy). Of
+    a refrigerator ``rollout/cooling_power`` and ``rollout/cop``.
     """
 
     saved = ("next", "count", "sums", "residual")
@@ -89,14 +91,15 @@ class PhysicsLog(RunCallback):
         self._clear()
 
     def _clear(self) -> None:
-        self.count, self.sums, self.residual = 0, np.zeros(2 + len(self.machine.bath_names)), 0.0
+        self.count, self.sums, self.residual = 0, np.zeros(3 + len(self.machine.bath_names)), 0.0
 
     def _on_step(self) -> bool:
         ledger = self.bridge.last_info
         self.count += len(ledger["work"])
-        self.sums[0] += ledger["work"].sum()
-        self.sums[1] += ledger["entropy_production"].sum()
-        self.sums[2:] += ledger["heat"].sum(axis=0)
+        self.sums[0] += ledger["power"].sum() * self.dt
+        self.sums[1] += ledger["work"].sum()
+        self.sums[2] += ledger["entropy_production"].sum()
+        self.sums[3:] += ledger["heat"].sum(axis=0)
         self.residual = max(self.residual, float(np.abs(ledger["law_residual"]).max()))
         return True
 
@@ -109,17 +112,18 @@ class PhysicsLog(RunCallback):
         """Write the log now, unless nothing happened since the last time."""
         if not self.count:
             return
-        work, sigma, *heat = self.sums / (self.count * self.dt)
-        hot = heat[int(np.argmin(self.machine.betas))]
-        self.logger.record("power/exploring", -work)
-        self.logger.record("rollout/power", -work)
+        power, work, sigma, *heat = self.sums / (self.count * self.dt)
+        words = words_of(self.machine)
+        self.logger.record(f"{words.power_tag}/exploring", power)
+        self.logger.record(f"rollout/{words.power_tag}", power)
         self.logger.record("rollout/work", work)
         self.logger.record("rollout/entropy_production", sigma)
         self.logger.record("rollout/law_residual", self.residual)
         for bath, rate in zip(self.machine.bath_names, heat, strict=True):
             self.logger.record(f"rollout/heat_{bath}", rate)
-        if work < 0 < hot:
-            self.logger.record("rollout/efficiency", -work / hot)
+        cost = work if self.machine.is_refrigerator else heat[int(np.argmin(self.machine.betas))]
+        if power > 0 < cost:
+            self.logger.record(f"rollout/{words.efficiency_tag}", power / cost)
         self.model.dump_logs()  # type: ignore[attr-defined]  (both families of SB3 algorithms have it)
         self._clear()
 
@@ -149,6 +153,11 @@ class Evaluate(RunCallback):
         self.next, self.best_power, self.best_step = 0, -np.inf, 0
         self.last: Evaluation | None = None
         self.last_step = 0
+
+    @property
+    def goal(self) -> Goal:
+        """What counts as 100 %."""
+        return goal(self.reference.get("optimum_upper"))
 
     @property
     def optimum(self) -> float:
@@ -196,7 +205,11 @@ class Progress(ProgressBarCallback):
         last = self.evaluations.last
         if last is not None:
             percent = 100.0 * last.power / self.evaluations.optimum
-            text = f"{percent:.2f} % of the optimum" if np.isfinite(percent) else f"power {last.power:.4g}"
+            text = (
+                f"{percent:.2f} % of {self.evaluations.goal.words}"
+                if np.isfinite(percent)
+                else f"power {last.power:.4g}"
+            )
             self.pbar.set_description(text, refresh=False)
         return super()._on_step()
 

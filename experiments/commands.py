@@ -211,12 +211,13 @@ class Evaluate(Command):
 
     def run(self) -> Result:
         from ..physics.cycles.certificate import certify
-        from .compare import COLUMNS, measure
+        from .compare import columns_of, measure
         from .runs import load_run
 
         run = load_run(self.folder, self.which)
         machine, dt = run.problem.machine, run.problem.dt
-        row = measure(run.contender, machine, dt, certify(machine, dt), self.seed, self.starts)
+        certificate = certify(machine, dt)
+        row = measure(run.contender, machine, dt, certificate, self.seed, self.starts)
         data = {
             "run": run.folder.path,
             "which": self.which,
@@ -224,14 +225,14 @@ class Evaluate(Command):
             "percent": row.percent,
             **row.evaluation.to_dict(),
         }
-        merits = [(c.heading, number(row.values()[c.key], 6)) for c in COLUMNS]
+        merits = [(c.heading, number(row.values()[c.key], 6)) for c in columns_of(machine, certificate)]
         merits.append(("starts that end in a limit cycle", f"{100 * row.evaluation.periodic:g} %"))
         return Result(data, [table(run.contender.label, ("figure of merit", "value"), merits)])
 
 
 @dataclass(kw_only=True)
 class Compare(SystemCommand):
-    """Learned agents, reference cycles and the certified optimum; writes figures and an HTML report."""
+    """Learned agents, reference cycles and the optimum or best known cycle; writes figures and an HTML report."""
 
     runs: Runs = ()
     """Run folders of `szilard train`; several seeds give median and range."""
@@ -332,14 +333,20 @@ class Demo(Command):
 
 
 def _trained(result: RunResult) -> Result:
+    from ..envs.catalogue import entry
+    from ..envs.style import words_of
+    from .reference import goal
+
     data, path = result.to_dict(), escape(str(result.folder.path))
+    env_id = result.folder.config().environment.id
+    what = words_of(entry(env_id).machine_class()).power.capitalize()
     power, percent = number(data["evaluation"]["power"], 6), number(result.percent, 5)
     view = [
         f"Stopped by {result.stopped_by} after {result.step} steps, {result.seconds:.0f} s",
-        f"Power in the limit cycle: {power}, {percent} % of the optimum",
+        f"{what} in the limit cycle: {power}, {percent} % of {goal(result.reference.get('optimum_upper')).words}",
         f"Run folder: {path}",
     ]
-    hint = f"szilard compare {result.folder.config().environment.id} {path}"
+    hint = f"szilard compare {env_id} {path}"
     view.append(f"Next: {hint}" if result.finished else f"Continue: szilard resume {path}")
     # the exit code that a shell expects after Ctrl-C; the run is saved all the same
     return Result(data, [*view], exit_code=0 if result.finished else 130)

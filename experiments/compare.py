@@ -2,7 +2,7 @@
 
 Every line of the comparison is an agent with ``predict``, run by ``agents.evaluation.evaluate``; a reference cycle is
 played like any other agent. Nothing can exceed 100 % of the certified upper bound: what does is a bug, and is
-reported as one.
+reported as one. Without an upper bound 100 % is the best cycle known, and an agent above it is a discovery.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ from rich.table import Table
 from ..agents.evaluation import Agent, Evaluation, evaluate
 from ..agents.open_loop import CycleAgent, RandomAgent
 from ..envs.catalogue import Entry
+from ..envs.style import Units, units_of, words_of
 from ..physics.cycles.certificate import Certificate, certify
 from ..physics.cycles.library import make_cycle
-from ..physics.machine import AffineMachine
+from ..physics.machine import AffineMachine, Machine
 from .fluctuation_table import fluctuation_notes, fluctuation_rows, fluctuation_table
+from .reference import goal
 
 ROUND_OFF = 1e-9
 """By how much (relative) an agent may exceed the upper bound before it counts as a bug."""
@@ -39,25 +41,41 @@ class Column(NamedTuple):
 
     Attributes:
         key: in the data.
-        heading: in the table.
+        name: in files of comma-separated values.
+        heading: in tables.
         digits: after the point; negative: significant digits of the largest value of the column.
     """
 
     key: str
+    name: str
     heading: str
     digits: int
 
 
-COLUMNS = (
-    Column("power", "power", -7),
-    Column("percent", "% of optimum", 2),
-    Column("efficiency", "efficiency", 4),
-    Column("efficiency_ratio", "efficiency / Carnot", 4),
-    Column("entropy_production_rate", "entropy production", -6),
-    Column("period", "period", -4),
-)
-UNITS = "power in energy x rate, entropy production in nats x rate, period in 1/rate (hbar = k_B = 1)"
+def columns_of(machine: Machine, certificate: Certificate) -> tuple[Column, ...]:
+    """The figures of merit of an engine or a refrigerator, by its names; the keys are the same for both."""
+    words, aim = words_of(machine), goal(certificate.upper)
+    return (
+        Column("power", words.power_tag, words.power, -7),
+        Column("percent", aim.tag, f"% of {aim.name}", 2),
+        Column("efficiency", words.efficiency_tag, words.efficiency, 4),
+        Column("efficiency_ratio", f"{words.efficiency_tag}_ratio", words.ratio, 4),
+        Column("entropy_production_rate", "entropy_production_rate", "entropy production", -6),
+        Column("period", "period", "period", -4),
+    )
 
+
+def units_caption(machine: Machine) -> str:
+    """The units of ``columns_of`` in words."""
+    units, what = units_of(machine), words_of(machine).power
+    if units == Units():
+        return f"natural units: {machine.natural_units}; entropy in nats"
+    parts = f"{what} in {units.power}, entropy production in nats x {units.rate}, period in {units.time}"
+    return f"{parts} ({machine.natural_units})"
+
+
+KEYS = ("power", "percent", "efficiency", "efficiency_ratio", "entropy_production_rate", "period")
+"""Figures of merit, as in ``columns_of``."""
 
 RANDOM_STARTS = 128
 """Start states of the random agent, whose mean is known only up to its statistical error."""
@@ -94,11 +112,11 @@ class Row:
     contender: Contender
     evaluation: Evaluation
     percent: float
-    """Power as a percentage of the upper bound of the optimum."""
+    """Power as a percentage of the upper bound of the optimum; without one, of the best cycle known."""
 
     def values(self) -> dict[str, float]:
-        """The figures of merit by the keys of ``COLUMNS``; NaN where undefined."""
-        return {c.key: float(self.percent if c.key == "percent" else getattr(self.evaluation, c.key)) for c in COLUMNS}
+        """The figures of merit by key; NaN where undefined."""
+        return {key: float(self.percent if key == "percent" else getattr(self.evaluation, key)) for key in KEYS}
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +141,25 @@ class Comparison:
         ]
 
     @property
+    def discoveries(self) -> list[str]:
+        """One line for every contender above the best cycle known, of a machine without an upper bound."""
+        lower, upper = self.certificate.power_bounds
+        if math.isfinite(upper):
+            return []
+        power = words_of(self.machine).power
+        return [
+            f"{row.contender.label} is above the best known cycle: {power} {row.evaluation.power:.8g} against "
+            f"{lower:.8g} ({row.percent:.2f} %)."
+            for row in self.rows
+            if row.evaluation.power > lower * (1 + ROUND_OFF)
+        ]
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The figures of merit with their names."""
+        return columns_of(self.machine, self.certificate)
+
+    @property
     def groups(self) -> dict[str, list[Row]]:
         """Runs of the same algorithm with different seeds; groups of one are left out."""
         found: dict[str, list[Row]] = {}
@@ -139,7 +176,7 @@ class Comparison:
     def statistics(self) -> dict[str, dict[str, dict[str, float]]]:
         """Median, smallest and largest figure of merit of every group."""
         return {
-            name: {c.key: _spread([row.values()[c.key] for row in rows]) for c in COLUMNS}
+            name: {key: _spread([row.values()[key] for row in rows]) for key in KEYS}
             for name, rows in self.groups.items()
         }
 
@@ -183,15 +220,18 @@ class Comparison:
             "laws": self.laws(),
             "fluctuations": self.fluctuations,
             "impossible": self.impossible,
+            "goal": goal(self.certificate.upper).name,
+            "discoveries": self.discoveries,
         }
 
     def csv(self) -> str:
-        """The rows as comma-separated values; an undefined value is an empty cell."""
+        """The rows as comma-separated values, with the names of ``columns``; an undefined value is an empty cell."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(["label", "algorithm", "seed", *(c.key for c in COLUMNS)])
+        writer.writerow(["label", "algorithm", "seed", *(c.name for c in self.columns)])
         for row in self.rows:
-            numbers = ["" if math.isnan(v) else repr(v) for v in row.values().values()]
+            values = row.values()
+            numbers = ["" if math.isnan(values[c.key]) else repr(values[c.key]) for c in self.columns]
             who = row.contender
             writer.writerow([who.label, who.group, "" if who.seed is None else who.seed, *numbers])
         return out.getvalue()
@@ -200,8 +240,9 @@ class Comparison:
         """The comparison for people."""
         title = f"{self.machine.title} ({self.env_id}), dt = {self.dt:g}"
         out = Table(
-            title=title, caption=UNITS, title_justify="left", caption_justify="left", box=SIMPLE_HEAD, pad_edge=False
-        )
+            title=title, caption=units_caption(self.machine), title_justify="left", caption_justify="left",
+            box=SIMPLE_HEAD, pad_edge=False,
+        )  # fmt: skip
         lines: list[tuple[str, dict[str, float], str]] = []
         for name, spread in self.statistics().items():
             labels = {"median": f"{name}, median of {len(self.groups[name])}", "min": "  min", "max": "  max"}
@@ -211,8 +252,8 @@ class Comparison:
         n_groups = len(lines)
         lines += [(r.contender.label, r.values(), "green" if r.contender.group else "") for r in self.rows]
         out.add_column("agent", no_wrap=True)
-        columns = [_cells([values[c.key] for _, values, _ in lines], c.digits) for c in COLUMNS]
-        for column, cells in zip(COLUMNS, columns, strict=True):
+        columns = [_cells([values[c.key] for _, values, _ in lines], c.digits) for c in self.columns]
+        for column, cells in zip(self.columns, columns, strict=True):
             # the heading may be broken between words, a number may not
             width = max(map(len, [*cells, *column.heading.split()]))
             out.add_column(column.heading, justify="right", min_width=width)
@@ -235,7 +276,8 @@ class Comparison:
             self.table(),
             *self._fluctuation_view(),
             *map(escape, describe_certificate(self.certificate)),
-            *(f"[bold red]{w}[/bold red]" for w in self.impossible),
+            *(f"[bold red]{escape(w)}[/bold red]" for w in self.impossible),
+            *(f"[bold green]{escape(w)}[/bold green]" for w in self.discoveries),
         ]
 
 
@@ -243,11 +285,11 @@ def describe_certificate(certificate: Certificate) -> list[str]:
     """The certificate in words."""
     power = certificate.weight == 1.0
     lower, upper = certificate.power_bounds if power else (certificate.lower, certificate.upper)
-    what = "the power" if power else f"r_c, c = {certificate.weight:g}"
+    what = f"the {words_of(certificate.machine).power}" if power else f"r_c, c = {certificate.weight:g}"
     width = "" if math.isnan(certificate.gap) else f", relative width {certificate.gap:.1e}"
     head = f"Certified optimum of {what}, dt = {certificate.dt:g}: {lower:.8g} <= optimum <= {upper:.8g}{width}"
     if math.isinf(upper):
-        head = f"Best cycle known for {what}, dt = {certificate.dt:g}: {lower:.8g} <= optimum"
+        head = f"Best known cycle for {what}, dt = {certificate.dt:g}: {lower:.8g} <= optimum (no upper bound is known)"
     cycle = certificate.cycle
     controls = [", ".join(f"{v:.4f}" for v in step) for step in cycle.values]
     names = cycle.word.split() or [""] * len(cycle)

@@ -47,7 +47,9 @@ def details(env_id: str, preset: str | None, settings: dict[str, Any]) -> Result
     Raises:
         ParameterError: for an unknown id, preset or parameter, with the nearest valid name.
     """
+    from ..agents.evaluation import carnot_bound
     from ..envs.machine_env import MachineEnv
+    from ..envs.style import units_of, words_of
 
     found = entry(env_id)
     machine, env_settings = configure(found.id, preset, **settings)
@@ -64,12 +66,23 @@ def details(env_id: str, preset: str | None, settings: dict[str, Any]) -> Result
         **_summary(found),
         "preset": preset or next(iter(found.presets)),
         **machine.describe(),
+        "is_refrigerator": machine.is_refrigerator,
         "environment": environment,
         "documentation": inspect.getdoc(type(machine)),
     }
     controls = [(c["name"], f"[{number(c['low'])}, {number(c['high'])}]", c["unit"]) for c in data["controls"]]
     if data["choices"]:
         controls.append((machine.control_space.choice_name, " / ".join(data["choices"]), ""))
+    words, units = words_of(machine), units_of(machine)
+    merit = {
+        "P": words.power,
+        words.efficiency: f"at most {number(carnot_bound(machine), 6)} (Carnot)",
+        "P0, unit of P in rewards": f"{number(machine.power_unit, 6)} ({units.power})",
+        "Sigma0, unit of the entropy production": f"{number(machine.dissipation_unit, 6)} nats ({units.rate})",
+        "unit of energy": units.energy,
+        "unit of time": units.time,
+        "constants": machine.natural_units,
+    }
     view = [
         f"[bold]{found.id}[/bold]  {escape(machine.title)}",
         escape(machine.source),
@@ -80,6 +93,7 @@ def details(env_id: str, preset: str | None, settings: dict[str, Any]) -> Result
             [(p["name"], number(p["value"], 6), p["unit"], p["about"]) for p in data["parameters"]],
         ),
         table("Controls", ("name", "range", "unit"), controls),
+        table("Figures of merit", ("name", "value"), list(merit.items())),
         table("Environment", ("name", "value"), [(k, number(v, 6)) for k, v in environment.items()]),
         f"Presets: {', '.join(found.presets)}",
         f"Reference cycles: {', '.join(found.baselines) or 'none'}",

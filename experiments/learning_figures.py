@@ -14,10 +14,12 @@ from numpy.typing import ArrayLike
 from ..envs.style import (
     AGENT,
     COLUMN,
+    ENGINE,
     GREY,
     INK,
     SERIES,
     Units,
+    Words,
     add_axes,
     amount,
     label,
@@ -76,14 +78,15 @@ def power_figure(
     lines: Mapping[str, float] | None = None,
     *,
     units: Units | None = None,
+    words: Words = ENGINE,
     x_label: str = "environment steps",
     name: str = "agent",
     band: str = "range",
     log_x: bool = False,
 ) -> Figure:
-    """As ``training_figure``, for the power in physical units (``units_of(machine)``)."""
+    """As ``training_figure``, for P in physical units (``units_of(machine)``), named by ``words_of(machine)``."""
     unit = (Units() if units is None else units).power
-    y_label = label("power", "P", unit)
+    y_label = label(words.power, "P", unit)
     return training_figure(curves, lines, x_label=x_label, y_label=y_label, name=name, band=band, log_x=log_x)
 
 
@@ -94,15 +97,17 @@ def comparison_figure(
     front: tuple[ArrayLike, ArrayLike] | None = None,
     front_name: str = "Pareto front, fast limit",
     units: Units | None = None,
+    words: Words = ENGINE,
 ) -> Figure:
-    """Power against efficiency relative to Carnot, of agents (filled) and reference cycles (hollow).
+    """Power against efficiency (or COP) relative to Carnot, of agents (filled) and reference cycles (hollow).
 
     Args:
         rows: each with ``label``, ``power``, ``efficiency_ratio`` (eta / eta_C) and, if an agent, ``kind="agent"``;
-            ``power_error`` (a standard deviation) is optional. A row that is no engine is named above the figure.
+            ``power_error`` (a standard deviation) is optional. A row without both positive is named above the figure.
         front: efficiency ratio and power along the best known trade-off.
         front_name: for the legend.
         units: units of the power.
+        words: of the machine (``words_of``).
 
     Raises:
         ParameterError: for a row without one of the keys.
@@ -139,11 +144,11 @@ def comparison_figure(
     axes.set_xlim(0.0, max(1.03, axes.get_xlim()[1]))
     # the largest power that was drawn; minus infinity without any
     axes.set_ylim(0.0, 1.08 * axes.dataLim.y1 if axes.dataLim.y1 > 0 else 1.0)
-    axes.set_xlabel("efficiency relative to Carnot $\\eta/\\eta_\\mathrm{C}$ (dimensionless)")
-    axes.set_ylabel(label("power", "P", units.power))
+    axes.set_xlabel(label(f"{words.efficiency} relative to Carnot", words.ratio_symbol, "1"))
+    axes.set_ylabel(label(words.power, "P", units.power))
     figure.legend(loc="outside lower center", ncols=columns)
     if left_out:
-        axes.set_title("not shown, no engine: " + ", ".join(left_out), fontsize=6.5, loc="left", wrap=True)
+        axes.set_title(f"not shown, no {words.kind}: " + ", ".join(left_out), fontsize=6.5, loc="left", wrap=True)
     return figure
 
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..agents.evaluation import evaluate
-from ..envs.style import units_of
+from ..envs.style import units_of, words_of
 from ..physics.cycles.certificate import certify
 from ..physics.cycles.cycle import LimitCycle
 from ..physics.validation import ParameterError, check_choice
 from .compare import Comparison
 from .figures import cycle_figure, diagram_figure
 from .learning_figures import comparison_figure, power_figure, training_figure
+from .reference import goal
 from .report import write_report
 from .run_folder import git_state
 from .runs import LearnedRun
@@ -38,7 +39,7 @@ def publish(comparison: Comparison, runs: Sequence[LearnedRun], out: Path) -> di
     Returns:
         The paths by name; ``figures`` is a list.
     """
-    folder = out / "figures"
+    folder, aim = out / "figures", goal(comparison.certificate.upper)
     folder.mkdir(parents=True, exist_ok=True)
     (out / "comparison.csv").write_text(comparison.csv(), encoding="utf-8")
     data = comparison.to_dict()
@@ -50,16 +51,19 @@ def publish(comparison: Comparison, runs: Sequence[LearnedRun], out: Path) -> di
         figure.savefig(paths[-1], dpi=200)
     report = write_report(
         out / "report.html",
-        title=f"{comparison.machine.title}: learned agents and the certified optimum",
+        title=f"{comparison.machine.title}: learned agents and {aim.words}",
         environment={"id": comparison.env_id, "dt": comparison.dt, **comparison.machine.describe()},
         table=[*_statistics_rows(comparison), *_rows(comparison)],
         certificate=data["certificate"],
         figures=dict(figures.values()),
         run=_run(runs),
-        notes=comparison.impossible,
+        notes=[*comparison.impossible, *comparison.discoveries],
         laws=comparison.laws(),
         fluctuations=data["fluctuations"],
         units=units_of(comparison.machine),
+        words=words_of(comparison.machine),
+        goal=aim.name,
+        natural_units=comparison.machine.natural_units,
     )
     return {"report": report, "csv": out / "comparison.csv", "json": out / "comparison.json", "figures": paths}
 
@@ -102,41 +106,71 @@ def render(run: LearnedRun, path: Path) -> Path:
 
 def _figures(comparison: Comparison, runs: Sequence[LearnedRun]) -> dict[str, tuple[str, Figure]]:
     """Caption and figure by file name."""
-    units, cycles = units_of(comparison.machine), shown_cycles(comparison)
+    machine, cycles = comparison.machine, shown_cycles(comparison)
+    units, words, aim = units_of(machine), words_of(machine), goal(comparison.certificate.upper)
     found: dict[str, tuple[str, Figure]] = {}
     if cycles:
         found["cycle"] = (
-            "Controls and state in the limit cycle; the colour tells which bath is connected.",
+            _cycle_caption(next(iter(cycles.values()))),
             cycle_figure(cycles, units=units, duration=_duration(cycles)),
         )
         found["diagram"] = (
-            "Thermodynamic diagram of the limit cycles; the shaded area is the work of one cycle.",
+            _diagram_caption(next(iter(cycles.values()))),
             diagram_figure(cycles, units=units),
         )
     found["comparison"] = (
-        "Power against efficiency relative to Carnot.",
-        comparison_figure(_rows(comparison), units=units),
+        f"{_sentence(words.power)} against {words.efficiency} relative to Carnot.",
+        comparison_figure(_rows(comparison), units=units, words=words),
     )
     learned = comparison.best_learned
     if learned:
         group = learned.contender.group
         histories = [run.folder.evaluations() for run in runs if run.contender.group == group]
         lower, upper = comparison.certificate.power_bounds
-        percent = {name: 100.0 * power / upper for name, power in _baselines(comparison).items()}
+        bounded = bool(np.isfinite(upper))
+        best = upper if bounded else lower
+        percent = {name: 100.0 * power / best for name, power in _baselines(comparison).items()}
+        relative = "the upper bound of the optimum" if bounded else aim.words
         found["training"] = (
-            "Power of the deterministic policy in its limit cycle during training, relative to the upper bound.",
-            training_figure(_curves(histories, "percent"), percent, name=group),
-        )
-        found["power"] = (
-            "The same power in physical units, with the bounds of the optimum.",
-            power_figure(
-                _curves(histories, "power"),
-                _baselines(comparison) | {"optimum, at least": lower, "optimum, at most": upper},
-                units=units,
+            f"{_sentence(words.power)} of the deterministic policy in its limit cycle during training, relative to "
+            f"{relative}.",
+            training_figure(
+                _curves(histories, "percent"),
+                percent,
+                y_label=f"{words.power} $P/P_\\mathrm{{{'opt' if bounded else 'best'}}}$ (%)",
                 name=group,
             ),
         )
+        lines = {"optimum, at least": lower, "optimum, at most": upper} if bounded else {"best known cycle": lower}
+        found["power"] = (
+            f"The same in physical units, with {'the bounds of the optimum' if bounded else aim.words}.",
+            power_figure(
+                _curves(histories, "power"), _baselines(comparison) | lines, units=units, words=words, name=group
+            ),
+        )
     return found
+
+
+def _sentence(words: str) -> str:
+    return words[0].upper() + words[1:]
+
+
+def _cycle_caption(limit: LimitCycle) -> str:
+    machine = limit.cycle.machine
+    coherent = machine.portrait.coherence(limit.states) is not None
+    shown = ", and coherence in the energy eigenbasis of the moment" if coherent else ""
+    colour = "the colour tells which bath is connected" if machine.control_space.choices else "all baths are connected"
+    return f"Controls and state in the limit cycle{shown}; {colour}."
+
+
+def _diagram_caption(limit: LimitCycle) -> str:
+    text = "Thermodynamic diagram of the limit cycles; the shaded area is the work of one cycle"
+    if limit.cycle.machine.portrait.plane(limit.states) is None:
+        return f"{text}."
+    return (
+        f"{text}, without the part that is done through coherences when the control moves (above each panel): of "
+        "dE = sum of (p dE + E dp) over the levels it is the second term."
+    )
 
 
 def _duration(cycles: Mapping[str, LimitCycle]) -> float:

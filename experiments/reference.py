@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import NamedTuple
 
 from ..physics.cycles.certificate import certify
 from ..physics.cycles.cycle import NoLimitCycleError
@@ -13,10 +14,31 @@ from ..physics.machine import AffineMachine, Machine
 from ..physics.validation import ParameterError
 
 
+class Goal(NamedTuple):
+    """What counts as 100 %.
+
+    Attributes:
+        name: for headings, ``% of <name>``.
+        words: for sentences.
+        tag: for names of columns and tags.
+    """
+
+    name: str
+    words: str
+    tag: str
+
+
+OPTIMUM = Goal("optimum", "the optimum", "percent_of_optimum")
+"""The upper bound of the optimum."""
+BEST_KNOWN = Goal("best known", "the best known cycle", "percent_of_best_known")
+"""The best cycle known, of a machine without an upper bound; an agent may exceed it."""
+
+
 def reference_lines(machine: Machine, dt: float) -> dict[str, float]:
     """Powers (energy per time) by name: ``fast_otto``, ``optimum_lower``, ``optimum_upper``.
 
-    What a machine does not have is left out: without exact limit cycles there is none of them.
+    What a machine does not have is left out: without exact limit cycles there is none of them. Without an upper bound
+    the lower one is called ``best_known``.
 
     Args:
         machine: the machine.
@@ -27,10 +49,19 @@ def reference_lines(machine: Machine, dt: float) -> dict[str, float]:
     lines: dict[str, float] = {}
     with suppress(ParameterError, NoLimitCycleError):  # no hot and cold bath to choose from, or nothing relaxes
         lines["fast_otto"] = fast_otto(machine, dt).limit_cycle().power
-    lines["optimum_lower"], lines["optimum_upper"] = certify(machine, dt).power_bounds
+    lower, upper = certify(machine, dt).power_bounds
+    if math.isfinite(upper):
+        lines["optimum_lower"], lines["optimum_upper"] = lower, upper
+    else:
+        lines["best_known"] = lower
     return {name: power for name, power in lines.items() if math.isfinite(power)}
 
 
 def optimum(lines: Mapping[str, float]) -> float:
     """Power that counts as 100 %: the upper bound; without one that of the best cycle known; NaN without both."""
-    return lines.get("optimum_upper", lines.get("optimum_lower", math.nan))
+    return lines.get("optimum_upper", lines.get("best_known", math.nan))
+
+
+def goal(upper_bound: float | None) -> Goal:
+    """What ``optimum`` is: the optimum if there is a finite upper bound, else the best cycle known."""
+    return OPTIMUM if upper_bound is not None and math.isfinite(upper_bound) else BEST_KNOWN

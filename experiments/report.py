@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from markupsafe import Markup, escape
 
-from ..envs.style import ENGINE, GREEK, WORD, Units
+from ..envs.style import ENGINE, GREEK, WORD, Units, Words
 from .fluctuation_table import fluctuation_columns, fluctuation_notes
 from .tables import flatten
 
@@ -28,17 +28,13 @@ PACKAGES = ("szilard", "gymnasium", "stable-baselines3", "torch", "numpy", "scip
 
 HEADINGS: dict[str, tuple[str, str]] = {
     "label": ("agent or cycle", ""),
-    "power": ("power P", "power"),
     "power_error": ("± P", "power"),
-    "percent": ("P / optimum", "%"),
-    "efficiency": ("efficiency eta", "1"),
-    "efficiency_ratio": ("eta / eta_C", "1"),
     "carnot_efficiency": ("eta_C", "1"),
     "entropy_production_rate": ("entropy production Sigma", "entropy"),
     "period": ("period", "time"),
     "cop": ("COP", "1"),
 }
-"""Heading and unit of the known columns of the comparison; a unit may be the name of a field of ``Units``."""
+"""Heading and unit of further columns of the comparison; a unit may be the name of a field of ``Units``."""
 
 LAWS: dict[str, tuple[str, str]] = {
     "steps": ("audited steps", ""),
@@ -71,6 +67,9 @@ def write_report(
     laws: Mapping[str, Any] | None = None,
     fluctuations: Sequence[Mapping[str, Any]] = (),
     units: Units | None = None,
+    words: Words = ENGINE,
+    goal: str = "optimum",
+    natural_units: str = "hbar = k_B = 1",
 ) -> Path:
     """Write the report of an experiment.
 
@@ -78,7 +77,7 @@ def write_report(
         path: of the HTML file; missing folders are made.
         title: heading of the report.
         environment: ``machine.describe()``; further entries (``id``, ``dt`` ...) are listed.
-        table: the comparison, one dictionary per row, with ``label`` and figures of merit; the keys of ``HEADINGS``
+        table: the comparison, one dictionary per row, with ``label`` and figures of merit; the known keys
             get their heading and unit. ``kind="agent"`` or a not empty ``algorithm`` marks a learned agent. Nested
             values are left out; NaN and ``None`` are shown as a dash.
         certificate: ``Certificate.to_dict()``, or empty if there is none.
@@ -91,6 +90,9 @@ def write_report(
             entropy production.
         fluctuations: rows of ``fluctuation_rows``.
         units: of the machine (``units_of``).
+        words: of the machine (``words_of``).
+        goal: what counts as 100 %: "optimum", or "best known" without an upper bound.
+        natural_units: the constants that are 1.
 
     Returns:
         The path of the file.
@@ -106,12 +108,14 @@ def write_report(
         environment={key: environment.get(key) or () for key in known},
         extra=flatten({k: v for k, v in environment.items() if k not in known}),
         units=units,
-        columns=_columns(table, units),
+        words=words,
+        natural_units=natural_units,
+        columns=_columns(table, units, words, goal),
         rows=[dict(row) | {"learned": bool(row.get("kind") == "agent" or row.get("algorithm"))} for row in table],
         certificate=_certificate(certificate),
         figures=[(caption, *_embed(figure)) for caption, figure in figures.items()],
         fluctuations=fluctuations,
-        fluctuation_columns=fluctuation_columns(fluctuations, ENGINE, units),
+        fluctuation_columns=fluctuation_columns(fluctuations, words, units),
         fluctuation_notes=fluctuation_notes(fluctuations),
         laws=[(*_laws_entry(key, units), value) for key, value in (laws or {}).items()],
         run=flatten(run),
@@ -174,8 +178,17 @@ def _unit(name: str, units: Units) -> str:
     return getattr(units, name) if name in ("time", "energy", "power", "rate") else name
 
 
-def _columns(table: Sequence[Mapping[str, Any]], units: Units) -> list[Column]:
+def _columns(table: Sequence[Mapping[str, Any]], units: Units, words: Words, goal: str) -> list[Column]:
     """The columns of the comparison: keys in order of appearance, without nested or internal ones."""
+    named = HEADINGS | {
+        "power": (f"{words.power} P", "power"),
+        "percent": (f"P / {goal}", "%"),
+        "efficiency": (
+            words.efficiency if words.symbol == words.efficiency else f"{words.efficiency} {words.symbol}",
+            "1",
+        ),
+        "efficiency_ratio": (words.ratio_symbol, "1"),
+    }
     keys = dict.fromkeys(key for row in table for key in row)
     columns: list[Column] = []
     for key in keys:
@@ -185,7 +198,7 @@ def _columns(table: Sequence[Mapping[str, Any]], units: Units) -> list[Column]:
         if key.startswith("heat_rate_"):
             heading, unit = f"heat current J_{key.removeprefix('heat_rate_')}", "power"
         else:
-            heading, unit = HEADINGS.get(key, (key.replace("_", " "), ""))
+            heading, unit = named.get(key, (key.replace("_", " "), ""))
         columns.append(Column(key, heading, _unit(unit, units)))
     return columns
 

@@ -35,7 +35,8 @@ class RunResult:
     Attributes:
         folder: the run folder.
         evaluation: the final policy in its limit cycle.
-        percent: its power as a percentage of the upper bound of the optimum; NaN if there is none.
+        percent: its power as a percentage of the upper bound of the optimum, or without one of the best cycle known;
+            NaN if there is neither.
         best_power, best_step: the best evaluation of the run.
         step: environment steps, over all copies and sessions.
         seconds: wall time, over all sessions.
@@ -153,7 +154,7 @@ def _session(
     try:
         model.set_logger(board.logger() if board else Logger(None, []))
         if board:
-            board.head(settings, reference, built.machine.bath_names)
+            board.head(settings, reference, built.machine)
         with stop.listening(), _one_thread():
             stopped_by = _learn(built, steps, every)
             # a stopped run goes on from its checkpoint: the evaluation is not part of it

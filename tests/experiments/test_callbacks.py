@@ -266,7 +266,7 @@ def test_reference_lines() -> None:
     built = build(config(Path("unused")).resolved())
     lines = reference_lines(built.machine, built.dt)
     assert optimum(lines) == lines["optimum_upper"]
-    assert optimum({"optimum_lower": 1.0}) == 1.0
+    assert optimum({"best_known": 1.0}) == 1.0
     assert np.isnan(optimum({}))
 
 

@@ -14,7 +14,7 @@ from szilard.agents.open_loop import CycleAgent
 from szilard.envs.catalogue import entry
 from szilard.experiments import compare as module
 from szilard.experiments.cli import main
-from szilard.experiments.compare import COLUMNS, Comparison, Contender, compare
+from szilard.experiments.compare import Comparison, Contender, compare
 from szilard.experiments.publish import publish, shown_cycles
 from szilard.experiments.tables import to_json
 from szilard.physics.cycles.certificate import Certificate, certify
@@ -81,10 +81,10 @@ def test_csv(comparison: Comparison) -> None:
     rows = list(csv.DictReader(io.StringIO(comparison.csv())))
     for row, line in zip(comparison.rows, rows, strict=True):
         assert line["label"] == row.contender.label
-        for column in COLUMNS:
+        for column in comparison.columns:
             value = row.values()[column.key]
-            assert (line[column.key] == "") == (value != value)
-            assert line[column.key] == "" or float(line[column.key]) == value
+            assert (line[column.name] == "") == (value != value)
+            assert line[column.name] == "" or float(line[column.name]) == value
 
 
 def test_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
