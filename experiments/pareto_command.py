@@ -1,0 +1,94 @@
+"""The subcommand ``szilard pareto``."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from rich.markup import escape
+
+from .commands import SystemCommand
+from .tables import Result, number, table
+
+if TYPE_CHECKING:
+    from .pareto import Front
+    from .sweep import Outcome
+
+
+@dataclass(kw_only=True)
+class Pareto(SystemCommand):
+    """The front of power against entropy production: learned, by the direct optimiser, by reference cycles.
+
+    The same command with the same --out continues an interrupted front.
+    """
+
+    weights: tuple[float, ...] = ()
+    """Weights c of the reward c P/P0 - (1 - c) Sigma/Sigma0; default: 0.5 0.6 0.7 0.8 0.9 1."""
+    mode: Literal["conditioned", "separate"] = "conditioned"
+    """One agent for all weights, or one agent per weight."""
+    algorithm: str = "hybrid_sac"
+    """hybrid_sac, sac, td3, ppo or dqn."""
+    seeds: int = 1
+    """Trainings with the seeds 0, 1, ...; 0: only optimiser and reference cycles."""
+    steps: int | None = None
+    """Environment steps of each training; default: 40000 for all weights at once, else the preset of the algorithm."""
+    period_max: int = 24
+    """Longest period (steps) that the optimiser tries where no best cycle is known."""
+    jobs: int | None = None
+    """Processes at once; default: one per core, on a Ray cluster as many as it has."""
+    ray_address: str | None = None
+    """Run on this Ray cluster; "auto", or "local" for a new Ray on this machine. Needs szilard[cluster]."""
+    out: Path | None = None
+    """Folder of the results; default: a new one below runs/."""
+
+    def run(self) -> Result:
+        from ..envs.catalogue import entry
+        from .pareto import WEIGHTS, Question, pareto
+        from .settings import parse
+
+        question = Question(
+            env=entry(self.env).id,
+            preset=self.preset,
+            parameters=parse(self.set),
+            weights=self.weights or WEIGHTS,
+            mode=self.mode,
+            algorithm=self.algorithm,
+            seeds=self.seeds,
+            steps=self.steps,
+            period_max=self.period_max,
+        )
+        name = f"pareto-{question.env.rsplit('/', 1)[-1]}-{datetime.now():%Y%m%d-%H%M%S}"
+        return _shown(pareto(question, self.out or Path("runs") / name, self.jobs, self.ray_address, _tell))
+
+
+def _tell(outcome: Outcome) -> None:
+    last = "" if outcome.ok else f": FAILED, {outcome.error.strip().splitlines()[-1]}"
+    print(f"{outcome.name}: {outcome.seconds:.0f} s{last}", file=sys.stderr, flush=True)
+
+
+def _shown(front: Front) -> Result:
+    data = front.to_dict()
+    weights = [f"{w:g}" for w in front.question.weights]
+    rows: list[tuple[Any, ...]] = []
+    for row in data["fronts"]:
+        share = row["hypervolume_ratio"]
+        told = f"{100 * share['median']:.1f}"
+        if row["seeds"] > 1:
+            told += f" ({100 * share['min']:.1f} to {100 * share['max']:.1f})"
+        ratio = (number(100 * row["ratio"].get(w, float("nan")), 4) for w in weights)
+        rows.append((row["label"], row["kind"], row["seeds"], told, *ratio))
+    header = ("front", "kind", "seeds", "hypervolume %", *(f"c = {w}" for w in weights))
+    caption = (
+        "% of the direct optimiser's: hypervolume in the plane (P/P0, -Sigma/Sigma0) above the reference point "
+        f"(0, {data['reference_point']['minus_y']:.4g}), and r_c = c P/P0 - (1 - c) Sigma/Sigma0 at each weight; "
+        "median of the seeds"
+    )
+    view = [table("Fronts", header, rows, caption, right=header[3:])]
+    view += [
+        f"FAILED: {escape(name)}: {escape(error.strip().splitlines()[-1])}" for name, error in front.failed.items()
+    ]
+    view.append(f"Folder: {escape(str(front.out))}")
+    return Result(data, [*view], exit_code=1 if front.failed else 0)
