@@ -12,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
+from szilard.envs.kernel import Kernel
 from szilard.physics.control import Control
 from szilard.physics.cycles.cycle import Cycle, NoLimitCycleError
 from szilard.physics.laws import audit
 from szilard.physics.machine import AffineMachine
 from szilard.physics.machines.oscillator import COLD, HOT, NONE, OscillatorEngine
+from szilard.physics.machines.oscillator_references import c3
 from szilard.physics.validation import ParameterError
 
 QT: Any = qutip  # its annotations do not match what it accepts
@@ -267,6 +269,16 @@ def test_limit_cycle_equals_a_long_run_without_its_transient() -> None:
         works.append(flows.work[0])
     assert -sum(works[-4:]) / limit.period == pytest.approx(limit.power, rel=1e-10)
     assert abs(sum(works[:4]) / limit.period + limit.power) > 0.05 * limit.power
+
+
+@pytest.mark.parametrize("reward", ["power", "heat_flux", "shaped_power"])
+def test_every_form_of_the_reward_earns_the_power_of_a_limit_cycle(reward: str) -> None:
+    limit, machine = c3(), OscillatorEngine()
+    kernel = Kernel(machine, 1, 0.2, reward)
+    kernel.reset(state=limit.states[:1])
+    cycle = limit.cycle
+    total = sum(kernel.step(Control(cycle.values[k : k + 1], cycle.choice[k : k + 1]))[0][0] for k in range(32))
+    assert total / 32 == pytest.approx(limit.power / machine.P0, rel=1e-11)
 
 
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(2, 10))

@@ -13,19 +13,17 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
+from szilard.envs.kernel import Kernel
 from szilard.physics.control import Control
 from szilard.physics.cycles.cycle import Cycle
 from szilard.physics.laws import audit
 from szilard.physics.machine import AffineMachine
 from szilard.physics.machines.qubit_refrigerator import QubitRefrigerator
+from szilard.physics.machines.qubit_refrigerator_references import b5
 from szilard.physics.validation import ParameterError
 
 QT: Any = qutip  # its annotations do not match what it accepts
 DT = 2.0 * np.pi / 0.05 / 128
-B5 = [
-    0.516365, 0.522503, 0.527709, 0.137329, 0.133347, 0.127305, 0.118862, 0.104938, 0.275146, 0.045432, 0.044451,
-    0.042624, 0.040058, 0.036904, 0.033270, 0.029182, 0.024588, 0.019382, 0.504864, 0.508841,
-]  # fmt: skip
 
 
 def ball(rng: np.random.Generator, num: int) -> np.ndarray:
@@ -259,10 +257,8 @@ def test_left_alone_the_heat_flows_from_hot_to_cold() -> None:
 
 
 def test_limit_cycle_equals_a_long_run_without_its_transient() -> None:
-    machine = QubitRefrigerator()
-    cycle = Cycle(machine, np.array(B5)[:, None], np.zeros(20, dtype=int), np.full(20, DT))
-    limit = cycle.limit_cycle()
-    assert limit.power == pytest.approx(9.1287e-4, abs=5e-9)
+    machine, limit = QubitRefrigerator(), b5()
+    cycle = limit.cycle
     state = machine.initial_state(np.array([[0.7]]))
     heats = []
     for k in range(20 * 40):
@@ -273,8 +269,7 @@ def test_limit_cycle_equals_a_long_run_without_its_transient() -> None:
 
 
 def test_efficiency_is_formed_with_dimensional_power_and_entropy_production() -> None:
-    machine = QubitRefrigerator()
-    limit = Cycle(machine, np.array(B5)[:, None], np.zeros(20, dtype=int), np.full(20, DT)).limit_cycle()
+    machine, limit = QubitRefrigerator(), b5()
     p, sigma = limit.power, limit.entropy_production_rate
 
     def cop(p: float, sigma: float) -> float:
@@ -284,6 +279,16 @@ def test_efficiency_is_formed_with_dimensional_power_and_entropy_production() ->
     assert limit.cop == pytest.approx(0.0614, abs=5e-5)
     # what the plots of the paper show instead
     assert cop(p / machine.P0, sigma / machine.Sigma0) == pytest.approx(0.785, abs=5e-4)
+
+
+@pytest.mark.parametrize("reward", ["power", "heat_flux", "shaped_power"])
+def test_every_form_of_the_reward_earns_the_power_of_a_limit_cycle(reward: str) -> None:
+    limit, machine = b5(), QubitRefrigerator()
+    kernel = Kernel(machine, 1, DT, reward)
+    kernel.reset(state=limit.states[:1])
+    cycle = limit.cycle
+    total = sum(kernel.step(Control(cycle.values[k : k + 1], cycle.choice[k : k + 1]))[0][0] for k in range(20))
+    assert total / 20 == pytest.approx(limit.power / machine.P0, rel=1e-11)
 
 
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 12), dt=st.floats(0.05, 20.0))
