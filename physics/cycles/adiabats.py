@@ -76,6 +76,8 @@ def bang_bang_times(omega_from: float, omega_to: float, first: float, second: fl
         ParameterError: if no waits at these frequencies do it.
     """
     ratio = omega_from / omega_to
+    if abs(ratio - 1.0) < 1e-7:
+        return 0.0, 0.0  # a jump alone costs energy of second order, below round-off
     gained = first**2 + omega_from**2 - second**2 * ratio - omega_from * omega_to
     width = gained / (first**2 - second**2) if first != second else math.nan
     # b^2 swings between its turning point and turning^-1 (omega_from/w)^2
