@@ -51,8 +51,9 @@ def count_step(
         NotImplementedError: for a machine without counting statistics.
     """
     weights = machine.power_weights if weights is None else weights
+    x = state[:, : machine.n_dynamic]
     step = machine.affine(control, dt)
-    fresh = machine.count(state[:, : machine.n_dynamic], control, dt, weights)
+    fresh = machine.count(x, np.einsum("kij,kj->ki", step.matrix, x) + step.offset, control, dt, weights)
     row = np.einsum("kbi,b->ki", step.heat_matrix, weights)
     after = np.einsum("kij,kj->ki", step.matrix, covariance) + fresh.covariance
     return after, 2.0 * np.einsum("ki,ki->k", row, covariance) + fresh.variance

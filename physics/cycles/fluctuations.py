@@ -187,7 +187,7 @@ def heat_covariance(limit: LimitCycle) -> FloatArray:
     for dt, k in by_duration(cycle.durations):
         control = Control(cycle.values[k], cycle.choice[k])
         for j, w in enumerate(weights):
-            fresh = machine.count(limit.states[k, :nx], control, dt, w)
+            fresh = machine.count(limit.states[k, :nx], limit.states[k + 1, :nx], control, dt, w)
             source[k, :, j] = fresh.covariance
             variance[j] += fresh.variance.sum()
     # the covariance with the state in its own limit cycle

@@ -282,7 +282,7 @@ class DLevelMachine(AffineMachine):
 
     # ---- counting ---------------------------------------------------------------------------------------------
 
-    def count(self, x: FloatArray, control: Control, dt: float, weights: FloatArray) -> Counted:
+    def count(self, x: FloatArray, after: FloatArray, control: Control, dt: float, weights: FloatArray) -> Counted:
         hamiltonians = self._hamiltonians(control.values)
         connected = self._connected[control.choice]
         made = _masked(gkls_generator(hamiltonians, self._couplings, check=False), connected)
@@ -294,8 +294,6 @@ class DLevelMachine(AffineMachine):
         start = np.concatenate([np.full((len(x), 1), self.dim**-0.5), x], axis=1)
         counted = np.einsum("kij,kj->ki", unitary_propagator(made, dt) @ order_one, start)
         mean = counted[:, 0] * self.dim**0.5
-        step = self.affine(control, dt)
-        after = np.einsum("kij,kj->ki", step.matrix, x) + step.offset
         return Counted(counted[:, 1:] - mean[:, None] * after, np.einsum("ki,ki->k", row, start) - mean**2)
 
     def tilted(self, control: Control, dt: float, field: np.ndarray) -> np.ndarray:

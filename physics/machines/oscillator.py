@@ -257,9 +257,18 @@ class OscillatorEngine(AffineMachine):
 
     def consistent(self, x: FloatArray) -> FloatArray:
         p, q, d, nu2 = x.T
-        # a squeezed state loses digits in the difference; there the solved nu2 is kept
+        # a squeezed state loses digits in P X - D^2/4; there the smaller of P and X is the one to compute
         squeezed = p * q > 100.0 * nu2
-        return np.stack([p, q, d, np.where(squeezed, nu2, np.maximum(p * q - 0.25 * d * d, 0.25))], axis=1)
+        fast = p > self.omega0**2 * self.u_min * self.u_max * q
+        product = nu2 + 0.25 * d * d
+        return columns(
+            (
+                np.where(squeezed & ~fast, product / q, p),
+                np.where(squeezed & fast, product / p, q),
+                d,
+                np.where(squeezed, nu2, np.maximum(p * q - 0.25 * d * d, 0.25)),
+            )
+        )
 
     def affine(self, control: Control, dt: float) -> AffineMap:
         beta, rate, indicator = (table[control.choice] for table in self._by_choice)
@@ -296,5 +305,7 @@ class OscillatorEngine(AffineMachine):
         heat[:, :, 1] = (taken * square)[:, None] * indicator
         return AffineMap(matrix, offset, heat, gain[:, None] * indicator)
 
-    def count(self, x: FloatArray, control: Control, dt: float, weights: FloatArray) -> Counted:
-        return count_oscillator(self, x, control, dt, weights)
+    def count(
+        self, x: FloatArray, after: FloatArray, control: Control, dt: float, weights: FloatArray
+    ) -> Counted:
+        return count_oscillator(self, x, after, control, dt, weights)

@@ -29,13 +29,13 @@ def _jumps(machine: QubitRefrigerator, control: Control) -> tuple[np.ndarray, np
     return gap, n / length[:, None], np.stack([up for _, up in rates], 1), np.stack([down for down, _ in rates], 1)
 
 
-def count_qubit(machine: QubitRefrigerator, x: FloatArray, control: Control, dt: float, weights: FloatArray) -> Counted:
+def count_qubit(
+    machine: QubitRefrigerator, x: FloatArray, after: FloatArray, control: Control, dt: float, weights: FloatArray
+) -> Counted:
     """``AffineMachine.count`` of the qubit refrigerator, closed form."""
     gap, axis, up, down = _jumps(machine, control)
     occupied = 0.5 * (1.0 - np.einsum("ki,ki->k", axis, x))
     mean, covariance, variance = count_two_state(occupied, up, down, gap[:, None] * weights, dt)
-    step = machine.affine(control, dt)
-    after = np.einsum("kij,kj->ki", step.matrix, x) + step.offset
     across = after - np.einsum("ki,ki->k", axis, after)[:, None] * axis
     return Counted(-2.0 * covariance[:, None] * axis - mean[:, None] * across, variance)
 

@@ -271,8 +271,10 @@ class QubitRefrigerator(AffineMachine):
 
     # ---- counting ---------------------------------------------------------------------------------------------
 
-    def count(self, x: FloatArray, control: Control, dt: float, weights: FloatArray) -> Counted:
-        return count_qubit(self, x, control, dt, weights)
+    def count(
+        self, x: FloatArray, after: FloatArray, control: Control, dt: float, weights: FloatArray
+    ) -> Counted:
+        return count_qubit(self, x, after, control, dt, weights)
 
     def tilted(self, control: Control, dt: float, field: np.ndarray) -> np.ndarray:
         return tilted_qubit(self, control, dt, field)

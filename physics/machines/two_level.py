@@ -202,7 +202,7 @@ class TwoLevelEngine(AffineMachine):
             heat_offset=(gap * drive)[:, None] * indicator,
         )
 
-    def count(self, x: FloatArray, control: Control, dt: float, weights: FloatArray) -> Counted:
+    def count(self, x: FloatArray, after: FloatArray, control: Control, dt: float, weights: FloatArray) -> Counted:
         # one bath: N = w eps (n' - n), whatever happens in between, so two transition probabilities tell all
         p = x[:, 0]
         gap = self.E0 * control.values[:, 0]
@@ -210,7 +210,7 @@ class TwoLevelEngine(AffineMachine):
         quantum = gap * (self._by_choice[3] @ weights)[control.choice]
         up, down = (1.0 - p) * equilibrium * fraction, p * (1.0 - equilibrium) * fraction
         change = up - down
-        covariance = quantum * (up - (p + change) * change)
+        covariance = quantum * (up - after[:, 0] * change)
         return Counted(covariance[:, None], quantum * quantum * (up + down - change * change))
 
     def tilted(self, control: Control, dt: float, field: np.ndarray) -> np.ndarray:
