@@ -32,13 +32,13 @@ class Weight:
     """
 
     def __init__(self, given: float | Sequence[float], num: int) -> None:
-        pair = list(given) if isinstance(given, (Sequence, np.ndarray)) and not isinstance(given, str) else [given] * 2
+        self.drawn = isinstance(given, (list, tuple, np.ndarray))
+        pair: list[Any] = list(given) if self.drawn else [given] * 2  # type: ignore[arg-type]
         if len(pair) != 2:
             raise ParameterError(f"weight = {given!r}: must be a number in [0, 1] or a range (low, high)")
         for value in pair:
             check_range("weight", value, 0.0, 1.0)
         self.low, self.high = float(pair[0]), float(pair[1])
-        self.drawn = isinstance(given, (Sequence, np.ndarray))
         if self.drawn and self.low >= self.high:
             raise ParameterError(f"weight = {given!r}: the range must have low < high")
         self.values: FloatArray = np.full(num, self.high)

@@ -16,7 +16,7 @@ from tyro.conf import subcommand
 from ..physics.cycles.cycle import NoLimitCycleError
 from ..physics.laws import ThermodynamicsViolation
 from ..physics.validation import ParameterError
-from . import commands, optimum
+from . import commands, optimum, pareto_command
 from .tables import Result, to_json
 
 COMMANDS: dict[str, type[commands.Command]] = {
@@ -29,6 +29,7 @@ COMMANDS: dict[str, type[commands.Command]] = {
     "evaluate": commands.Evaluate,
     "compare": commands.Compare,
     "optimum": optimum.Optimum,
+    "pareto": pareto_command.Pareto,
     "render": commands.Render,
     "tensorboard": commands.Tensorboard,
     "demo": commands.Demo,
