@@ -6,6 +6,7 @@ import scipy.sparse as sp
 from scipy.linalg import expm
 from scipy.sparse.linalg import expm_multiply
 
+from szilard.envs.catalogue import CATALOGUE, configure
 from szilard.physics.baths import BATH_KINDS, BosonicBath, OhmicBath
 from szilard.physics.control import Control, Range
 from szilard.physics.counting import count_step, counting_propagator, steady_counts
@@ -15,7 +16,7 @@ from szilard.physics.machines.dlevel import DLevelMachine
 from szilard.physics.machines.oscillator import OscillatorEngine
 from szilard.physics.machines.qubit_refrigerator import QubitRefrigerator
 from szilard.physics.machines.two_level import TwoLevelEngine
-from szilard.physics.superoperators import dissipator, product, to_real
+from szilard.physics.superoperators import dissipator, product, to_operator, to_real
 
 SX, SY, SZ = np.array([[0, 1], [1, 0]]), np.array([[0, -1j], [1j, 0]]), np.diag([1.0, -1.0])
 
@@ -200,7 +201,7 @@ def unravel(machine, psi, values, dt, rng):
             target = rng.random(len(alive))
             low, high = np.zeros(len(alive)), left[alive]
             jumps = (weight * np.exp(-total * high[:, None])).sum(1) < target
-            for _ in range(45):
+            for _ in range(36):
                 middle = 0.5 * (low + high)
                 early = (weight * np.exp(-total * middle[:, None])).sum(1) > target
                 low, high = np.where(early, middle, low), np.where(early, high, middle)
@@ -220,7 +221,7 @@ def unravel(machine, psi, values, dt, rng):
 
 
 def test_qubit_refrigerator_agrees_with_quantum_jump_trajectories():
-    machine, rng, size, dt = QubitRefrigerator(), np.random.default_rng(5), 30000, 1.3
+    machine, rng, size, dt = QubitRefrigerator(), np.random.default_rng(5), 10000, 1.3
     values = np.array([0.5, 0.13, 0.12, 0.27, 0.04, 0.03, 0.5] * 3)  # sudden moves: coherence matters
     psi = np.array([1.0, 0.5 - 0.6j])
     psi = psi / np.linalg.norm(psi)
@@ -245,6 +246,15 @@ def test_qubit_refrigerator_agrees_with_quantum_jump_trajectories():
             assert abs(sample.mean() - covariance[0, j]) < 4 * sample.std() / np.sqrt(size)
 
 
+@pytest.mark.parametrize("env_id", [entry.id for entry in CATALOGUE])
+def test_every_machine_of_the_catalogue_counts(env_id):
+    machine, rng = configure(env_id)[0], np.random.default_rng(0)
+    assert isinstance(machine, AffineMachine)
+    state = machine.initial_state(rng.random((4, machine.n_initial_uniforms)))
+    _, variance = count(machine, state, random_controls(machine, rng, 4, 6), 0.5)
+    assert (variance > 0.0).all()
+
+
 # ---- fluctuation theorems and noise of steady states -----------------------------------------------------------------
 
 
@@ -266,6 +276,28 @@ def test_jarzynski_equality_of_a_driven_qubit_in_a_bath(steps):
     average = (v[0] - occupied) + occupied * np.exp(-1.8 * beta)
     assert average == pytest.approx(0.9048637329, abs=1e-9)
     assert average == pytest.approx((1 + np.exp(-1.8 * beta)) / (1 + np.exp(-beta)), rel=1e-14)
+
+
+def test_jarzynski_equality_of_a_driven_closed_qubit():
+    # laws.md, LAW-08: w(t) = 1 + 0.6 sin(0.7 t), H = (w sigma_z + 0.5 sigma_x)/2, from 0 to 3.3
+    beta, final = 1.3, 3.3
+    machine = DLevelMachine(
+        hamiltonian=0.25 * SX,
+        controls=((Range("w", 0.0, 2.0), 0.5 * SZ),),
+        baths={"bath": (SX, BosonicBath(beta))},
+        connections={"none": []},
+    )
+    times = final * (np.arange(40) + 0.5) / 40
+
+    def boltzmann(t):
+        return expm(-0.5 * beta * ((1 + 0.6 * np.sin(0.7 * t)) * SZ + 0.5 * SX))
+
+    # exp(beta H(0)) rho(0) = 1/Z0 is what the drive acts on
+    v = np.array([2.0, 0.0, 0.0, 0.0]) / np.trace(boltzmann(0.0))
+    for w in 1 + 0.6 * np.sin(0.7 * times):
+        v = machine.tilted(Control(np.array([[w]]), np.array([0])), final / 40, np.array([0.0]))[0] @ v
+    average = np.trace(boltzmann(final) @ to_operator(v * np.append(np.sqrt(0.5), np.ones(3)))).real
+    assert average == pytest.approx(1.2029129022, abs=1e-9)
 
 
 def conductor(g, hot, cold, k_hot=1.0, k_cold=1.0):

@@ -60,6 +60,7 @@ def test_variance_of_the_best_cycle():
     assert found.relative_fluctuation == pytest.approx(math.sqrt(0.01380842) / 0.00909964, rel=1e-5)
 
 
+@settings(max_examples=50)
 @given(two_level_cycles())
 def test_heat_counted_by_jumps_is_work_counted_at_switches(cycle):
     # erdman_noe.md, section 2: c <- e c (hold); var += D^2 v + 2 D c; c <- c + v D (switch)
@@ -206,14 +207,14 @@ def test_a_machine_of_infinite_dimension_has_no_third_cumulant():
 # ---- uncertainty relations ------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(two_level_cycles())
 def test_bound_for_driven_rate_equations(cycle):
     found = fluctuations(cycle.limit_cycle())
     assert math.isnan(found.driven_tur_ratio) or found.driven_tur_ratio >= 1.0 - 1e-9
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(two_level_cycles())
 def test_bound_for_time_symmetric_drives(half):
     there_and_back = np.append(np.arange(len(half)), np.arange(len(half))[::-1])
@@ -257,7 +258,7 @@ def test_a_driven_machine_beats_the_bound_of_steady_states():
     assert "times the least that is possible" in fluctuations(a2().limit_cycle()).sentence()
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(st.floats(0.3, 1.0), st.floats(0.2, 0.9), st.floats(0.001, 0.02))
 def test_bound_of_classical_steady_states(u, beta_hot, gamma):
     # one qubit between two baths, control held for ever: heat flows, no coherence
