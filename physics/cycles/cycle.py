@@ -159,6 +159,7 @@ class Cycle:
         x[0] = machine.consistent(np.linalg.solve(np.eye(machine.n_dynamic) - matrix, offset)[None])[0]
         for k in range(n - 1):
             x[k + 1] = step.matrix[k] @ x[k] + step.offset[k]
+        x = machine.consistent(x)
         start = np.concatenate([x, np.roll(self.values, 1, axis=0)], axis=1)
         states, flows = _step_all(self, start)
         audit(flows, machine.betas, machine.energy_scale, machine.tolerance)

@@ -381,3 +381,22 @@ def test_observed_frequency_spans_its_range() -> None:
     machine = OscillatorEngine()
     state = machine.initial_state(np.array([[0.0], [1.0]]))
     np.testing.assert_allclose(machine.observe(state)[:, 3], [-1.0, 1.0], atol=1e-15)
+
+
+def test_weak_contact_and_strong_squeezing_have_sound_limit_cycles() -> None:
+    """One-period maps close to the edge, where the solved state carries amplified round-off."""
+    rng = np.random.default_rng(11)
+    radii = []
+    for _ in range(150):
+        gammas = 10.0 ** rng.uniform(-8, 0, 2)
+        machine = OscillatorEngine(u_min=0.35, u_max=1.5, gamma_h=gammas[0], gamma_c=gammas[1])
+        n = int(rng.integers(1, 12))
+        cycle = Cycle(machine, rng.uniform(0.35, 1.5, (n, 1)), rng.integers(0, 3, n), rng.choice([0.2, 0.7, 3.0], n))
+        try:
+            limit = cycle.limit_cycle()  # audited
+        except NoLimitCycleError:
+            continue
+        machine.check_state(limit.states)
+        radii.append(limit.spectral_radius)
+    assert len(radii) > 80
+    assert max(radii) > 1 - 1e-6
