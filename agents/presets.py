@@ -114,7 +114,19 @@ PRESETS: dict[str, Preset] = {
 }
 """Presets by the name used on the command line and in YAML."""
 
-TUNED: dict[tuple[str, str], dict[str, Any]] = {}
+# Cycles of 20 to 30 steps with coherence. They need values further ahead while the potential is built, noise that ends
+# small (a control at its bound must come to lie there), and a potential with more, smoother features.
+_COHERENT = {
+    "gamma": 0.97,
+    "control_entropy": (-0.5, -4.0),
+    "anneal": 0.7,
+    "policy_kwargs": {"n_frequencies": 64, "frequency_scale": 2.0, "explore_control": 0.1},
+}
+
+TUNED: dict[tuple[str, str], dict[str, Any]] = {
+    ("hybrid_sac", "szilard/QubitRefrigerator-v0"): {"steps": 80_000, "hyperparameters": _COHERENT},
+    ("hybrid_sac", "szilard/OscillatorEngine-v0"): {"steps": 80_000, "n_envs": 32, "hyperparameters": _COHERENT},
+}
 """What differs from ``PRESETS[algorithm]`` on an environment: fields of ``Preset`` by (algorithm, environment id)."""
 
 
