@@ -27,6 +27,7 @@ from ..agents.open_loop import CycleAgent, RandomAgent
 from ..envs.catalogue import Entry
 from ..envs.style import Units, units_of, words_of
 from ..physics.cycles.certificate import Certificate, certify
+from ..physics.cycles.cycle import LimitCycle
 from ..physics.cycles.library import make_cycle
 from ..physics.machine import AffineMachine, Machine
 from .fluctuation_table import fluctuation_notes, fluctuation_rows, fluctuation_table
@@ -279,6 +280,21 @@ class Comparison:
             *(f"[bold red]{escape(w)}[/bold red]" for w in self.impossible),
             *(f"[bold green]{escape(w)}[/bold green]" for w in self.discoveries),
         ]
+
+
+def merits_of(limit: LimitCycle) -> list[tuple[str, float]]:
+    """The figures of merit of a cycle for people, by the names of the machine; what is undefined is left out."""
+    machine = limit.cycle.machine
+    words, known = words_of(machine), limit.summary()
+    for key in ("efficiency", "carnot_efficiency", "efficiency_ratio", "cop"):
+        known.pop(key, None)
+    efficiency, bound = (
+        (limit.cop, limit.carnot_cop) if machine.is_refrigerator else (limit.efficiency, limit.carnot_efficiency)
+    )
+    named = {words.power if key == "power" else key.replace("_", " "): float(value) for key, value in known.items()}
+    named |= {words.efficiency: efficiency, f"Carnot {words.efficiency}": bound}
+    named[words.ratio] = efficiency / bound if bound > 0 else math.nan
+    return [(name, value) for name, value in named.items() if math.isfinite(value)]
 
 
 def describe_certificate(certificate: Certificate) -> list[str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
+from ..envs.style import words_of
 from ..physics.validation import ParameterError
 from .commands import SystemCommand
 from .tables import Result, number, plain, table
@@ -63,7 +64,7 @@ class Optimum(SystemCommand):
 
     def _certified(self, problem: Problem) -> Result:
         from ..physics.cycles.certificate import certify
-        from .compare import describe_certificate
+        from .compare import describe_certificate, merits_of
 
         certificate = certify(problem.machine, problem.dt, self.weight)
         best = certificate.cycle.limit_cycle()
@@ -73,12 +74,13 @@ class Optimum(SystemCommand):
             **certificate.to_dict(),
             "limit_cycle": best.summary(),
         }
-        merits = table("Best cycle", ("figure of merit", "value"), [(k, float(v)) for k, v in best.summary().items()])
+        merits = table("Best cycle", ("figure of merit", "value"), merits_of(best))
         return Result(data, [*map(escape, describe_certificate(certificate)), merits])
 
     def _searched(self, problem: Problem, period_max: int) -> Result:
         from ..physics.cycles.known import start_cycles
         from ..physics.cycles.search import shortest_best
+        from .compare import merits_of
         from .figures import cycle_figure
         from .search_folder import Search, run_search
 
@@ -114,7 +116,7 @@ class Optimum(SystemCommand):
             "figure": figure,
             "seconds": time.perf_counter() - began,
         }
-        merits = table("Best cycle", ("figure of merit", "value"), [(k, float(v)) for k, v in limit.summary().items()])
+        merits = table("Best cycle", ("figure of merit", "value"), merits_of(limit))
         steps = f"  steps: {_steps(best)}"
         return Result(data, [_table(found, limits), merits, escape(steps), f"Folder: {escape(str(folder))}"])
 
@@ -137,7 +139,8 @@ def _table(found: Mapping[int, BestCycle], limits: Mapping[int, LimitCycle]) -> 
         for n in order
         for m in (_merits(limits[n]),)
     ]
-    header = ("steps", "r_c", "power", "entropy production", merit)
+    words = words_of(machine)
+    header = ("steps", "r_c", words.power, "entropy production", words.efficiency)
     hidden = len(found) - len(rows)
     caption = f"and {hidden} shorter or longer periods that earn less" if hidden else ""
     return table("Best cycle of each period", header, rows, caption, right=header)

@@ -73,7 +73,8 @@ def number(value: Any, digits: int = 4) -> str:
     """A number for a table; a dash where it is undefined."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "–"
-    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+    # + 0.0: no minus sign before zero
+    return f"{value + 0.0:.{digits}g}" if isinstance(value, float) else str(value)
 
 
 def table(
