@@ -23,15 +23,13 @@ from scipy.optimize import minimize
 from ..control import FloatArray, IntArray
 from ..machine import AffineMachine
 from ..validation import ParameterError, check_integer, check_positive, check_shape
+from .ascent import ascend
 from .cycle import Cycle
 from .objective import Objective
 from .stretch import contracts, resolvent, steps_of, suffixes
 
 POWER = Objective()
 """The default objective."""
-
-GAIN, PATIENCE = 1e-8, 12
-"""A climb that has not gained this much (relative) in so many steps has arrived."""
 
 
 @dataclass(frozen=True)
@@ -214,12 +212,10 @@ def climb(
     choice: IntArray,
     dt: float,
     objective: Objective,
-    n_iterations: int = 60,
+    n_calls: int = 60,
+    gain: float = 1e-8,
 ) -> tuple[FloatArray, FloatArray]:
-    """Projected gradient ascent of K cycles at once, each with its own Barzilai-Borwein step.
-
-    J. Barzilai, J. M. Borwein, IMA J. Numer. Anal. 8, 141 (1988). Not monotone: the best point met is returned. A cycle
-    that has gained nothing for a while rests.
+    """Climb K cycles of N steps at once, see ``ascend``.
 
     Args:
         machine: the machine.
@@ -227,41 +223,23 @@ def climb(
         choice: discrete choices, shape (K, N).
         dt: length of a step (time).
         objective: what is maximised.
-        n_iterations: number of steps uphill.
+        n_calls: gradients of all cycles that are computed at most.
+        gain: a cycle has arrived when 15 steps gained less than this, relative to its value.
 
     Returns:
-        Best average rewards (K,), NaN for a cycle without limit cycle, and the controls (K, N, m) that earn them.
+        Average rewards (K,), NaN for a cycle without limit cycle, and the controls (K, N, m) that earn them.
     """
+    k, n, m = values.shape
     low, span = machine.control_space.low, machine.control_space.high - machine.control_space.low
-    durations = np.full(values.shape[1], float(dt))
-    scaled = (values - low) / span
-    value, slope = average_reward(machine, values, choice, durations, objective)
-    slope = slope * span
-    best_value, best = value.copy(), scaled.copy()
-    gained_at, earlier = np.zeros(len(value), dtype=np.int64), value.copy()
-    step = 0.1 / np.maximum(np.abs(slope).max(axis=(1, 2), initial=0.0), 1e-300)
-    rows = np.arange(len(value))
-    for iteration in range(1, n_iterations + 1):
-        moved = np.clip(scaled + step[:, None, None] * slope, 0.0, 1.0)
-        value, new_slope = average_reward(machine, low + span * moved, choice[rows], durations, objective)
-        new_slope = new_slope * span
-        better = value > best_value[rows]
-        best_value[rows[better]], best[rows[better]] = value[better], moved[better]
-        gained = best_value[rows] > earlier[rows] + GAIN * np.abs(earlier[rows])
-        earlier[rows[gained]], gained_at[rows[gained]] = best_value[rows[gained]], iteration
-        ds, dg = moved - scaled, slope - new_slope
-        curvature = np.einsum("knm,knm->k", ds, dg)
-        ratio = np.einsum("knm,knm->k", ds, ds) / np.where(curvature > 0, curvature, np.inf)
-        step = np.where(ratio > 0, ratio, 2.0 * step)
-        # never more than the whole range in one step
-        step = np.minimum(step, 1.0 / np.maximum(np.abs(new_slope).max(axis=(1, 2), initial=0.0), 1e-300))
-        scaled, slope = moved, new_slope
-        if iteration % PATIENCE == 0:
-            going = iteration - gained_at[rows] < PATIENCE
-            if not going.any():
-                break
-            rows, scaled, slope, step = rows[going], scaled[going], slope[going], step[going]
-    return best_value, low + span * best
+    durations = np.full(n, float(dt))
+
+    def average(points: FloatArray, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+        controls = low + span * points.reshape(-1, n, m)
+        value, slope = average_reward(machine, controls, choice[rows], durations, objective)
+        return value, (slope * span).reshape(-1, n * m)
+
+    value, best = ascend(average, ((values - low) / span).reshape(k, n * m), n_calls, gain)
+    return value, np.clip(low + span * best.reshape(k, n, m), machine.control_space.low, machine.control_space.high)
 
 
 def _promising(value: FloatArray, words: IntArray, n_words: int = 3) -> list[int]:

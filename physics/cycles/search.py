@@ -8,7 +8,7 @@ rounds; in a round the pool of N is renewed from candidates
     cycles of N with a stretch of steps drawn anew, moved or shaken
     cycles of other periods: two steps more or less, resampled, repeated
 
-which are climbed together (exact gradients), the promising ones longer, the best to the end by L-BFGS-B. A task
+which are climbed together on exact gradients, the promising ones longer, the best to the end. A task
 (start, round, period) depends on the pools of the round before and on its own random numbers only. So tasks run in any
 order and number at a time with the same result, more starts or rounds only add cycles, and a search can stop and go on.
 """
@@ -26,7 +26,7 @@ from ..validation import check_integer, check_positive
 from .cycle import Cycle
 from .neighbours import INSERT, REMOVE, REPLACE, neighbours
 from .objective import Objective
-from .periodic import POWER, BestCycle, climb, necklaces, optimise_word
+from .periodic import POWER, BestCycle, climb, necklaces
 
 SAME = 1e-9
 """Relative difference of values below which two cycles of a period count as one."""
@@ -34,8 +34,11 @@ SAME = 1e-9
 EXHAUSTIVE = 150
 """Words of a period that are all tried in the first round."""
 
-STAGES = (15, 25, 150)
-"""Iterations of the climb of all candidates, of the better half, and of the promising ones."""
+STAGES = (15, 25, 100, 600)
+"""Gradients of the climb of all candidates, of the better half, of the promising ones, and of the best to the end."""
+
+ARRIVED = 1e-12
+"""Relative gain at which the last climb ends."""
 
 ALIKE = 1e-2
 """Largest difference of the controls, relative to their range, of candidates that are the same on the way up."""
@@ -93,7 +96,7 @@ def first_pools(machine: AffineMachine, dt: float, objective: Objective, cycles:
     pools: dict[int, list[Candidate]] = {}
     for cycle in cycles:
         values, choice = np.clip(cycle.values, space.low, space.high), np.asarray(cycle.choice)
-        value, values = climb(machine, values[None].copy(), choice[None], dt, objective, 0)
+        value, values = climb(machine, values[None].copy(), choice[None], dt, objective, 1)
         if np.isfinite(value[0]):
             pools.setdefault(len(choice), []).append(Candidate(float(value[0]), values[0], choice))
     return {n: sorted(pool, key=lambda c: -c.value) for n, pool in pools.items()}
@@ -131,10 +134,9 @@ def improve(
     made.from_pools(pools)
     old = list(pools.get(period, ()))
     best = [Candidate(np.nan, v, c) for v, c in zip(made.values, made.choice, strict=True)]
-    keeps = (max(effort.promising, len(best) // 2), effort.promising, effort.polished)
-    for n_iterations, keep in zip(STAGES, keeps, strict=True):
-        best = _climbed(machine, best, dt, objective, n_iterations, keep, old)
-    best = [_polished(machine, c, dt, objective) for c in best]
+    keeps = (max(effort.promising, len(best) // 2), effort.promising, effort.polished, effort.polished)
+    for n_calls, keep in zip(STAGES, keeps, strict=True):
+        best = _climbed(machine, best, dt, objective, n_calls, keep, old)
     return _distinct([*old, *best], effort.pool)
 
 
@@ -348,7 +350,7 @@ def _climbed(
     candidates: Sequence[Candidate],
     dt: float,
     objective: Objective,
-    n_iterations: int,
+    n_calls: int,
     keep: int,
     old: Sequence[Candidate],
 ) -> list[Candidate]:
@@ -356,7 +358,8 @@ def _climbed(
     if not candidates:
         return []
     choice = np.array([c.choice for c in candidates])
-    value, values = climb(machine, np.array([c.values for c in candidates]), choice, dt, objective, n_iterations)
+    starts, gain = np.array([c.values for c in candidates]), ARRIVED if n_calls == STAGES[-1] else 1e-8
+    value, values = climb(machine, starts, choice, dt, objective, n_calls, gain)
     span = machine.control_space.high - machine.control_space.low
     out: list[Candidate] = []
     for k in np.argsort(-value, kind="stable"):
@@ -368,13 +371,6 @@ def _climbed(
         ):
             out.append(Candidate(float(value[k]), values[k], choice[k]))
     return out
-
-
-def _polished(machine: AffineMachine, candidate: Candidate, dt: float, objective: Objective) -> Candidate:
-    if not machine.control_space.n_values:
-        return candidate
-    best = optimise_word(machine, candidate.choice, dt, objective, start=candidate.values, n_starts=1)
-    return Candidate(best.value, best.cycle.values, best.cycle.choice) if best.value > candidate.value else candidate
 
 
 def _distinct(candidates: Sequence[Candidate], keep: int) -> list[Candidate]:
