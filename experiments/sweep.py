@@ -134,7 +134,7 @@ def _on_ray(jobs: Sequence[Job], parallel: int | None, address: str) -> Iterator
     options = {"num_cpus": parallel or os.cpu_count()} if address == "local" else {}
     ray.init(address=address, runtime_env={"env_vars": dict.fromkeys(THREADS, "1")}, log_to_driver=False, **options)
     try:
-        remote = ray.remote(num_cpus=1, max_calls=1)(call)  # max_calls: a fresh process per job, as here
+        remote = ray.remote(num_cpus=1, max_calls=1, max_retries=0)(call)  # a fresh process per job, as here
         waiting, running = list(jobs), {}
         while waiting or running:
             while waiting and (parallel is None or len(running) < parallel):
