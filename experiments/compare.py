@@ -150,9 +150,9 @@ class Comparison:
         power = words_of(self.machine).power
         return [
             f"{row.contender.label} is above the best known cycle: {power} {row.evaluation.power:.8g} against "
-            f"{lower:.8g} ({row.percent:.2f} %)."
+            f"{lower:.8g}{'' if math.isnan(row.percent) else f' ({row.percent:.2f} %)'}."
             for row in self.rows
-            if row.evaluation.power > lower * (1 + ROUND_OFF)
+            if row.evaluation.power > lower + ROUND_OFF * abs(lower)
         ]
 
     @property
@@ -374,7 +374,8 @@ def measure(
     )  # fmt: skip
     lower, upper = certificate.power_bounds
     # a machine without an upper bound is measured by its best known cycle
-    return Row(who, found, 100.0 * found.power / (upper if math.isfinite(upper) else lower))
+    best = upper if math.isfinite(upper) else lower
+    return Row(who, found, 100.0 * found.power / best if best > 0 else math.nan)
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:

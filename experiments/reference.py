@@ -58,8 +58,9 @@ def reference_lines(machine: Machine, dt: float) -> dict[str, float]:
 
 
 def optimum(lines: Mapping[str, float]) -> float:
-    """Power that counts as 100 %: the upper bound; without one that of the best cycle known; NaN without both."""
-    return lines.get("optimum_upper", lines.get("best_known", math.nan))
+    """Power that counts as 100 %: the upper bound, without one that of the best cycle known; NaN unless positive."""
+    best = lines.get("optimum_upper", lines.get("best_known", math.nan))
+    return best if best > 0 else math.nan
 
 
 def goal(upper_bound: float | None) -> Goal:
