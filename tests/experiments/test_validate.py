@@ -44,7 +44,7 @@ def test_reproduced(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
 
 def test_missed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     use(monkeypatch, reference(1.0), reference(1.02))
-    assert main(["validate"]) == 1
+    assert main(["validate", "TwoLevelEngine-v0"]) == 1
     out = capsys.readouterr().out
     assert "FAILED" in out
     assert "1 missed" in out
@@ -55,7 +55,16 @@ def test_no_number_is_missed(
     compute: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     use(monkeypatch, reference(1.0, compute))
-    assert main(["validate", "--json"]) == 1
+    assert main(["validate", "TwoLevelEngine-v0", "--json"]) == 1
     (row,) = json.loads(capsys.readouterr().out)["values"]
     assert row["computed"] is None
     assert not row["ok"]
+
+
+def test_without_an_id_all_systems_are_checked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use(monkeypatch, reference(1.0))
+    assert main(["validate", "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)["values"]
+    assert [row["environment"] for row in values] == [entry.id for entry in CATALOGUE]
