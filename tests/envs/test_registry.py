@@ -214,3 +214,36 @@ def test_catalogue_entry_is_complete(env_id: str) -> None:
             step = machine.affine(Control(values, choice), 0.1)
             assert step.matrix.shape == (1, machine.n_dynamic, machine.n_dynamic)
             assert step.heat_matrix.shape == (1, len(machine.bath_names), machine.n_dynamic)
+
+
+@each_id
+def test_power_of_the_ledger_is_what_the_machine_is_for(env_id: str) -> None:
+    env = szilard.make_vec(env_id, 16)
+    env.reset(seed=2)
+    env.action_space.seed(2)
+    machine, dt = env.machine, env.kernel.dt
+    for _ in range(10):
+        ledger = env.step(env.action_space.sample())[4]
+        coldest = ledger["heat"][:, int(np.argmax(machine.betas))]
+        expected = coldest if machine.is_refrigerator else -ledger["work"]
+        np.testing.assert_allclose(ledger["power"] * dt, expected, rtol=1e-12, atol=1e-15)
+
+
+@each_id
+def test_portrait_of_visited_states(env_id: str) -> None:
+    env = szilard.make_vec(env_id, 32)
+    env.reset(seed=4)
+    env.action_space.seed(4)
+    for _ in range(30):
+        state = env.step(env.action_space.sample())[4]["state"]
+    portrait = env.machine.portrait
+    shown, plane, coherence = portrait.shown(state), portrait.plane(state), portrait.coherence(state)
+    assert shown
+    for quantity in (*shown, *(plane or ())):
+        assert quantity.name
+        assert quantity.values.shape == (32,)
+        assert np.isfinite(quantity.values).all()
+    if coherence is not None:
+        assert np.isfinite(coherence).all()
+        assert (coherence >= 0).all()
+        assert coherence.max() > 0
