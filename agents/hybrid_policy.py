@@ -32,13 +32,11 @@ class HybridSample(NamedTuple):
         log_choice: ln p(d | s), (B, n).
         control: u_d in (-1, 1), reparametrised, (B, n, m).
         log_control: ln pi(u_d | s, d), (B, n).
-        mode: the controls that the deterministic policy takes, (B, n, m); no gradient.
     """
 
     log_choice: th.Tensor
     control: th.Tensor
     log_control: th.Tensor
-    mode: th.Tensor
 
 
 def squashed_log_density(raw: th.Tensor, log_std: th.Tensor, noise: th.Tensor) -> th.Tensor:
@@ -69,8 +67,7 @@ class HybridActor(nn.Module):
         log_choice, mean, log_std = self(features)
         noise = th.randn_like(mean)
         raw = th.addcmul(mean, log_std.exp(), noise)
-        log_control = squashed_log_density(raw, log_std, noise)
-        return HybridSample(log_choice, th.tanh(raw), log_control, th.tanh(mean.detach()))
+        return HybridSample(log_choice, th.tanh(raw), squashed_log_density(raw, log_std, noise))
 
 
 class EnsembleCritic(nn.Module):

@@ -57,9 +57,6 @@ class HybridSAC(OffPolicyAlgorithm):
             first quarter of the training and falls to zero over the next half.
         average: weight of the newest actor in the averaged actor.
         huber: threshold of the critics' Huber loss (reward units).
-        greedy_backup: the value in the targets is that of the deterministic policy, at its most probable choice and
-            the modes of its controls; else the expectation over the policy with its noise. Noise costs most where a
-            cycle needs a series of exact steps, and the agent would avoid them.
         buffer_size, learning_starts, batch_size, tau, gamma, train_freq, gradient_steps, policy_kwargs,
             stats_window_size, tensorboard_log, verbose, seed, device: as in SB3's ``SAC``.
 
@@ -93,7 +90,6 @@ class HybridSAC(OffPolicyAlgorithm):
         potential_rate: float = 0.005,
         average: float = 0.005,
         huber: float = 0.1,
-        greedy_backup: bool = False,
         policy_kwargs: dict[str, Any] | None = None,
         stats_window_size: int = 100,
         tensorboard_log: str | None = None,
@@ -121,7 +117,6 @@ class HybridSAC(OffPolicyAlgorithm):
         self.choice_entropy, self.control_entropy, self.anneal = choice_entropy, control_entropy, anneal
         self.temperature_rate, self.temperature_init = temperature_rate, temperature_init
         self.head_share, self.potential_rate, self.average, self.huber = head_share, potential_rate, average, huber
-        self.greedy_backup = greedy_backup
         super().__init__(
             policy,
             env,
@@ -238,13 +233,7 @@ class HybridSAC(OffPolicyAlgorithm):
         with th.no_grad():
             entropy_choice = -(fixed_p * sample.log_choice).sum(1).mean()
             entropy_control = -(weight * sample.log_control).sum(1).mean()
-            if self.greedy_backup:
-                chosen = sample.log_choice.argmax(1)
-                control = sample.mode[th.arange(len(chosen), device=chosen.device), chosen]
-                value = policy.critic_target(policy.critic_input(features, control, chosen)).mean(0)
-            else:
-                value = (fixed_p * q).sum(1)
-            return value, loss.detach(), th.stack((entropy_choice, entropy_control))
+            return (fixed_p * q).sum(1), loss.detach(), th.stack((entropy_choice, entropy_control))
 
     def _update_critics(self, rows: th.Tensor, target: th.Tensor) -> th.Tensor:
         """One step of all critics towards ``target`` (B,); returns the loss."""

@@ -122,10 +122,21 @@ _COHERENT = {
     "anneal": 0.7,
     "policy_kwargs": {"n_frequencies": 64, "frequency_scale": 2.0, "explore_control": 0.1},
 }
+_FAR = {"gamma": 0.98}
 
 TUNED: dict[tuple[str, str], dict[str, Any]] = {
     ("hybrid_sac", "szilard/QubitRefrigerator-v0"): {"steps": 80_000, "hyperparameters": _COHERENT},
     ("hybrid_sac", "szilard/OscillatorEngine-v0"): {"steps": 80_000, "n_envs": 32, "hyperparameters": _COHERENT},
+    # without the iterated potential the discount alone must reach over a cycle
+    ("sac", "szilard/QubitRefrigerator-v0"): {"steps": 40_000, "hyperparameters": {**_FAR, "target_entropy": -2.0}},
+    ("sac", "szilard/OscillatorEngine-v0"): {"steps": 40_000, "hyperparameters": _FAR},
+    ("td3", "szilard/QubitRefrigerator-v0"): {"steps": 40_000, "hyperparameters": _FAR},
+    ("td3", "szilard/OscillatorEngine-v0"): {"steps": 40_000, "hyperparameters": _FAR},
+    ("ppo", "szilard/QubitRefrigerator-v0"): {"steps": 600_000, "hyperparameters": _FAR},
+    ("ppo", "szilard/OscillatorEngine-v0"): {"steps": 600_000, "hyperparameters": _FAR},
+    # near u = 0 a hundredth of the range matters
+    ("dqn", "szilard/QubitRefrigerator-v0"): {"steps": 40_000, "levels": 64, "hyperparameters": _FAR},
+    ("dqn", "szilard/OscillatorEngine-v0"): {"steps": 40_000, "hyperparameters": _FAR},
 }
 """What differs from ``PRESETS[algorithm]`` on an environment: fields of ``Preset`` by (algorithm, environment id)."""
 

@@ -130,21 +130,6 @@ def test_unscaled_action_spaces_are_refused() -> None:
         HybridSACPolicy(spaces.Discrete(3), spaces.Box(-1.0, 1.0, (2,)), lambda _: 1e-3, n_choices=3)
 
 
-def test_value_of_the_greedy_backup_is_that_of_the_deterministic_policy() -> None:
-    """Against the critics at the actions that ``predict`` takes; noise does not enter it."""
-    model = small(greedy_backup=True)
-    model.learn(80, log_interval=10**6)
-    observations = th.rand(50, 2) * 2 - 1
-    model.policy.actor_average.load_state_dict(model.policy.actor.state_dict())
-    with th.no_grad():
-        features = model.policy.features(observations)
-        actions = model.policy._predict(observations, deterministic=True)
-        rows = model.policy.critic_input(features, *model.policy.decode(actions))
-        expected = model.policy.critic_target(rows).mean(0)
-    value, _, _ = model._update_actor(features)
-    assert th.allclose(value, expected, atol=1e-6)
-
-
 def test_uniform_exploration_reaches_what_the_gaussian_heads_do_not() -> None:
     def controls(probability: float) -> th.Tensor:
         net = policy(n=1)
