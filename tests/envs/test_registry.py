@@ -235,7 +235,8 @@ def test_portrait_of_visited_states(env_id: str) -> None:
     env.reset(seed=4)
     env.action_space.seed(4)
     for _ in range(30):
-        state = env.step(env.action_space.sample())[4]["state"]
+        env.step(env.action_space.sample())
+    state = env.kernel.state
     portrait = env.machine.portrait
     shown, plane, coherence = portrait.shown(state), portrait.plane(state), portrait.coherence(state)
     assert shown
