@@ -135,8 +135,8 @@ def test_uniform_exploration_reaches_what_the_gaussian_heads_do_not() -> None:
         net = policy(n=1)
         net.explore_control = probability
         with th.no_grad():
-            net.actor.net[-1].bias[1] = 6.0  # a head with a narrow Gaussian at the upper end
-            net.actor.net[-1].bias[2] = -4.0
+            last: Any = net.actor.net[-1]
+            last.bias[1], last.bias[2] = 6.0, -4.0  # mean and ln sigma: a narrow Gaussian at the upper end
             return net._predict(th.zeros(4000, 2))[:, 0]
 
     assert (controls(0.0) < 0.5).float().mean() == 0.0
