@@ -57,7 +57,7 @@ TASKS: dict[str, Task] = {
     "two-level engine": Task(*_TWO_LEVEL, seconds=60.0),
     "two-level engine, dt = 0.1": Task(*_TWO_LEVEL, {"dt": 0.1}, seconds=60.0),
     "two-level engine, beta_c = 1.3": Task(*_TWO_LEVEL, {"beta_c": 1.3}, seconds=60.0),
-    # published values: ../shared/physics/erdman_noe.md, sections 3 and 4
+    # published: learned cycles of Erdman & Noé, PNAS Nexus 2, pgad248 (2023), by its code
     "refrigerator, Q = 4": Task("szilard/QubitRefrigerator-v0", "ErdmanNoe2023", published=8.631e-4),
     "refrigerator, Q = 30": Task("szilard/QubitRefrigerator-v0", "ErdmanNoe2022"),
     "oscillator, narrow": Task("szilard/OscillatorEngine-v0", "ErdmanNoe2022", published=0.189),
@@ -85,6 +85,8 @@ def run(algorithm: str, name: str, seed: int, folder: Path) -> Row:
         },
     }
     result = train(RunConfig.from_dict(config))
+    if not result.finished:
+        raise RuntimeError(f"{name}, {algorithm}, seed {seed}: stopped by {result.stopped_by}, has no score")
     seconds = time.perf_counter() - start
     row: Row = {
         "algorithm": algorithm,
