@@ -33,4 +33,7 @@ def levels(observations: th.Tensor, n: int) -> th.Tensor:
 
 def without_levels(values: th.Tensor, basis: th.Tensor) -> th.Tensor:
     """``values`` (B,) without their least-squares fit by ``basis`` (B, n)."""
-    return values - basis @ th.linalg.lstsq(basis, values[:, None]).solution[:, 0]
+    # normal equations, not lstsq: its round-off depends on where the memory lies, so runs would not be reproducible
+    x, y = basis.double(), values.double()
+    normal = x.T @ x / len(x) + 1e-9 * th.eye(x.shape[1], dtype=x.dtype)
+    return values - (x @ th.linalg.solve(normal, x.T @ y / len(x))).float()

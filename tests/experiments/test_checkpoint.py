@@ -31,17 +31,19 @@ HYPERPARAMETERS: dict[str, dict[str, Any]] = {
     "sac": OFF_POLICY,
     "td3": OFF_POLICY,
     "hybrid_sac": OFF_POLICY,
+    "hybrid_sac, weight": OFF_POLICY,  # conditioned on a weight that is drawn for every episode
     "dqn": {**OFF_POLICY, "target_update_interval": 50},
     "ppo": {**NET, "n_steps": 16, "batch_size": 32},
 }
 
 
 def config(run_dir: Path, algorithm: str, **run: Any) -> RunConfig:
+    weight = {"weight": [0.4, 1.0]} if algorithm.endswith("weight") else {}
     return RunConfig.from_dict(
         {
-            "environment": {"parameters": {"max_episode_steps": 15}},
+            "environment": {"parameters": {"max_episode_steps": 15, **weight}},
             "agent": {
-                "algorithm": algorithm, "steps": 600, "n_envs": 4, "seed": 5,
+                "algorithm": algorithm.split(",")[0], "steps": 600, "n_envs": 4, "seed": 5,
                 "hyperparameters": HYPERPARAMETERS[algorithm],
             },
             "run": {
