@@ -67,7 +67,11 @@ Row = dict[str, Any]
 
 
 def run(algorithm: str, name: str, seed: int, folder: Path) -> Row:
-    """Train one agent in this process; its final score and what it took."""
+    """Train one agent in this process; its final score and what it took.
+
+    Raises:
+        RuntimeError: if a signal stopped the training; such a run has no score.
+    """
     start = time.perf_counter()
     from szilard.experiments.config import RunConfig
     from szilard.experiments.train import train
@@ -87,6 +91,8 @@ def run(algorithm: str, name: str, seed: int, folder: Path) -> Row:
     result = train(RunConfig.from_dict(config))
     if not result.finished:
         raise RuntimeError(f"{name}, {algorithm}, seed {seed}: stopped by {result.stopped_by}, has no score")
+    if not result.finished:
+        raise RuntimeError(f"{folder}: stopped by {result.stopped_by}")
     seconds = time.perf_counter() - start
     row: Row = {
         "algorithm": algorithm,
@@ -137,7 +143,8 @@ def measure(algorithms: Sequence[str], tasks: Sequence[str], seeds: Sequence[int
             row = future.result()
             console.print(
                 f"{row['task']}, {row['algorithm']}, seed {row['seed']}: P = {row['power']:.6g}, "
-                f"{row['seconds']:.0f} s, stopped by {row['stopped_by']}"
+                f"{row['seconds']:.0f} s, stopped by {row['stopped_by']}",
+                soft_wrap=True,
             )
 
 
