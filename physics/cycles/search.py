@@ -6,7 +6,7 @@ rounds; in a round the pool of N is renewed from candidates
     random words in blocks, and random controls                            (first round: also all words, for small N)
     the best changes of one step of the cycles of N, N - 1 and N + 1       (exact values, see ``neighbours``)
     cycles of N with a stretch of steps drawn anew, moved or shaken
-    cycles of other periods: two steps more or less, resampled, repeated
+    cycles of other periods: two steps more or less, resampled, repeated, two of them joined
 
 which are climbed together on exact gradients, the promising ones longer, the best to the end. A task
 (start, round, period) depends on the pools of the round before and on its own random numbers only. So tasks run in any
@@ -277,9 +277,15 @@ class _Maker:
         best = sorted((pool[0] for m, pool in pools.items() if pool and m != n), key=lambda c: -c.value)
         for parent in best[: effort.pool]:
             self.add(*self._resampled(parent))
-        for m, pool in pools.items():
-            if pool and m < n and n % m == 0:
-                self.add(np.tile(pool[0].values, (n // m, 1)), np.tile(pool[0].choice, n // m))
+        tops = {m: pool[0] for m, pool in pools.items() if pool and m < n}
+        for m, top in tops.items():
+            if n % m == 0:
+                self.add(np.tile(top.values, (n // m, 1)), np.tile(top.choice, n // m))
+        # two cycles, one after the other
+        pairs = [(tops[m], tops[n - m]) for m in tops if m < n - m and n - m in tops]
+        pairs.sort(key=lambda pair: -sum(c.value * len(c.choice) for c in pair))
+        for one, two in pairs[: effort.pool]:
+            self.add(np.concatenate([one.values, two.values]), np.concatenate([one.choice, two.choice]))
 
     def _changed(self, parent: Candidate, kinds: tuple[int, ...], keep: int) -> None:
         near = neighbours(

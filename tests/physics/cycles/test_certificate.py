@@ -1,5 +1,6 @@
 """The certified optimum: the bounds are bounds, they are tight, and the methods agree."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from szilard.envs.catalogue import configure
 from szilard.physics.cycles.certificate import certify
 from szilard.physics.cycles.cycle import Cycle
 from szilard.physics.cycles.dynamic_programming import optimal_bounds
@@ -142,3 +144,15 @@ def test_bad_arguments_are_refused():
         certify(ENGINE, 0.5, weight=2.0)
     with pytest.raises(ParameterError, match="n_max"):
         certify(ENGINE, 0.5, n_max=0)
+
+
+def test_without_an_upper_bound_the_best_known_cycle_counts():
+    machine, settings = configure("QubitRefrigerator-v0")
+    certificate = certify(machine, settings["dt"])
+    assert "stored" in certificate.lower_source
+    assert certificate.lower > 1.5 * max(certificate.words.values())
+    assert certificate.power_bounds[1] == np.inf
+    assert json.loads(json.dumps(certificate.to_dict(), allow_nan=False))["upper"] is None
+    # another machine has no stored cycle
+    other = certify(dataclasses.replace(machine, Q_h=5.0), settings["dt"], n_max=3)
+    assert "words" in other.lower_source
