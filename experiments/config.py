@@ -46,8 +46,12 @@ class EnvironmentConfig:
         for name, instead in _ELSEWHERE.items():
             if name in self.parameters:
                 raise ParameterError(f"environment.parameters.{name}: {instead}")
+        found = entry(self.id)
+        if found.multi_objective:
+            scalar = found.id.replace("/mo-", "/")
+            raise ParameterError(f"environment.id = {self.id!r}: its reward is a vector; use {scalar!r} with a weight")
         make_vector(self.id, 1, preset=self.preset, **self.parameters)  # the environment checks its parameters
-        object.__setattr__(self, "id", entry(self.id).id)
+        object.__setattr__(self, "id", found.id)
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from ..physics.cycles.cycle import Cycle, NoLimitCycleError
-from ..physics.cycles.known import best_known
+from ..physics.cycles.known import known_cycles
 from ..physics.cycles.objective import Objective
-from ..physics.cycles.periodic import optimise_word
+from ..physics.cycles.periodic import exhaustive_words, optimise_word
 from ..physics.machine import AffineMachine
 from ..physics.validation import ParameterError, check_choice, check_integer, check_range
 from .front import COLUMNS, Point, cycle_point, point, ratios, reference_point, summarise
@@ -213,7 +213,7 @@ def agent_points(question: Question, name: str, folder: Path) -> list[dict[str, 
 
     done = folder / "points.json"
     if done.is_file():
-        return json.loads(done.read_text(encoding="utf-8"))
+        return _numbers(json.loads(done.read_text(encoding="utf-8")))
     seed, weight = question.trainings()[name]
     _train(question, folder, seed, weight)
     run = load_run(folder)
@@ -244,18 +244,17 @@ def optimum_points(question: Question, file: Path) -> list[dict[str, Any]]:
 
 
 def best_cycle(problem: Problem, weight: float, period_max: int) -> Cycle:
-    """The best cycle at a weight: the best known one, polished there; else that of a search."""
-    from ..physics.cycles.certificate import certify
+    """The best cycle at a weight: the best of the known ones, of all weights, polished there; else that of a search."""
     from ..physics.cycles.search import search
 
     machine, dt, objective = problem.machine, problem.dt, Objective(weight)
-    known = best_known(machine, dt, weight)
-    if known is not None:
-        cycle = known.cycle
-        return optimise_word(machine, cycle.choice, dt, objective, start=cycle.values, n_starts=1).cycle
-    if machine.n_dynamic == 1:
-        return certify(machine, dt, weight).cycle
-    found = search(machine, dt, period_max, objective)
+    if known := known_cycles(machine, dt):
+        starts = [optimise_word(machine, c.choice, dt, objective, start=c.values, n_starts=1) for c in known]
+        return max(starts, key=lambda b: b.value).cycle
+    if machine.n_dynamic == 1:  # short words are enough: the optimum is an infinitely fast cycle
+        found = exhaustive_words(machine, dt, min(period_max, 6), objective)
+    else:
+        found = search(machine, dt, period_max, objective)
     return max(found.values(), key=lambda b: b.value).cycle
 
 
