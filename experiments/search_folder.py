@@ -118,7 +118,7 @@ def run_search(
 
     Raises:
         ParameterError: if an argument is out of its range, or the folder belongs to another search.
-        KeyboardInterrupt: on Ctrl-C, after the running tasks have been saved.
+        KeyboardInterrupt: on Ctrl-C; the tasks that have finished are saved.
     """
     for name, value in (("starts", n_starts), ("rounds", n_rounds), ("jobs", jobs)):
         check_integer(name, value, 1)
@@ -168,13 +168,8 @@ def _run(
     futures: dict[Future[list[Candidate]], tuple[int, int]] = {
         pool.submit(work, s, r, n, before[s]): (s, n) for s, n in todo
     }
-    try:
-        for future in as_completed(futures):
-            yield *futures[future], future.result()
-    except KeyboardInterrupt:
-        for future in futures:
-            future.cancel()
-        raise
+    for future in as_completed(futures):
+        yield *futures[future], future.result()
 
 
 def _task(search: Search, start: int, r: int, period: int, pools: Pools) -> list[Candidate]:
@@ -187,7 +182,11 @@ def _workers(jobs: int) -> Iterator[ProcessPoolExecutor | None]:
         yield None
         return
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_ignore_interrupts) as pool:
-        yield pool
+        try:
+            yield pool
+        except BaseException:  # Ctrl-C as well: the running tasks end, the others never start
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
 
 
 def _ignore_interrupts() -> None:
