@@ -5,6 +5,11 @@ front is the area of the (x, -y) plane that its points dominate, above a referen
 power at a dissipation ``MARGIN`` times the largest one on the front of the optimiser. So it does not depend on the
 agents that are measured; doing nothing counts for nothing, and a cycle that dissipates more than y_ref does too.
 
+Weighted sums find only the convex part of a front. Between two of its cycles, or a cycle and doing nothing, lies what a
+machine reaches that runs one for a long time and then the other: P and Sigma are then averages of both. The time-shared
+hypervolume counts that too. Without it a poor cycle in such a gap can add more area than the best ones lose: it is the
+one to trust where the two differ.
+
 Efficiencies follow from the dimensional averages P and Sigma:
 
     engine        eta / eta_C  = P / (P + Sigma / beta_cold)
@@ -133,14 +138,35 @@ def hypervolume(points: FloatArray, reference: FloatArray) -> float:
     return float(area)
 
 
+def shared_hypervolume(points: FloatArray, reference: FloatArray) -> float:
+    """``hypervolume`` of all mixtures of the points: the area below their concave envelope."""
+    gains = np.asarray(points, dtype=float).reshape(-1, 2) - reference
+    gains = gains[(gains >= 0.0).all(axis=1) & (gains[:, 1] > 0.0)]
+    if not len(gains):
+        return 0.0
+    start = np.array([[0.0, gains[:, 1].max()]])  # power can be thrown away
+    hull: list[FloatArray] = []
+    for p in np.concatenate([start, gains[np.lexsort((-gains[:, 1], gains[:, 0]))]]):
+        while len(hull) > 1 and _turns_left(hull[-2], hull[-1], p):
+            hull.pop()
+        hull.append(p)
+    x, y = np.array(hull).T
+    return float(np.sum(np.diff(x) * 0.5 * (y[1:] + y[:-1])))
+
+
+def _turns_left(a: FloatArray, b: FloatArray, c: FloatArray) -> bool:
+    return bool((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]) >= 0.0)
+
+
 def reference_point(optimum: Iterable[Point], margin: float = MARGIN) -> FloatArray:
     """The reference point (0, -margin y_max) of the module, shape (2,)."""
     return np.array([0.0, -margin * max(p.y for p in optimum)])
 
 
-def volume(points: Iterable[Point], reference: FloatArray) -> float:
-    """Hypervolume of points in the (x, -y) plane."""
-    return hypervolume(np.array([(p.x, -p.y) for p in points]), reference)
+def volume(points: Iterable[Point], reference: FloatArray, shared: bool = False) -> float:
+    """Hypervolume of points in the (x, -y) plane, ``shared``: of their mixtures."""
+    measure = shared_hypervolume if shared else hypervolume
+    return measure(np.array([(p.x, -p.y) for p in points]), reference)
 
 
 def fronts(points: Iterable[Point]) -> dict[tuple[str, str, int | None], list[Point]]:
@@ -162,12 +188,16 @@ def summarise(points: Sequence[Point]) -> list[dict[str, Any]]:
 
     Returns:
         Rows with ``kind``, ``label``, ``seeds``, and median, smallest and largest over the seeds of ``hypervolume``,
-        ``hypervolume_ratio``, ``hypervolume_ratio_margin_1`` (reference point at the largest dissipation itself);
+        ``hypervolume_ratio``, ``hypervolume_ratio_margin_1`` (reference point at the largest dissipation itself),
+        ``shared_ratio`` (time-shared, with doing nothing where that costs nothing);
         ``ratio``: for every weight the median over the seeds of r_c / r_c of the optimiser.
     """
     optimum = [p for p in points if p.kind == "optimum"]
     wide, tight = reference_point(optimum), reference_point(optimum, 1.0)
     whole, whole_tight = volume(optimum, wide), volume(optimum, tight)
+    # a machine whose baths are always connected cannot do nothing
+    nothing = [p for p in points if p.kind == "reference" and abs(p.x) < 1e-9 and abs(p.y) < 1e-9][:1]
+    whole_shared = volume([*optimum, *nothing], wide, shared=True)
     grouped: dict[tuple[str, str], list[list[Point]]] = {}
     for (kind, label, _), front in fronts(points).items():
         grouped.setdefault((kind, label), []).append(front)
@@ -176,6 +206,7 @@ def summarise(points: Sequence[Point]) -> list[dict[str, Any]]:
     for (kind, label), members in grouped.items():
         volumes = [volume(front, wide) for front in members]
         tights = [volume(front, tight) / whole_tight if whole_tight > 0.0 else math.nan for front in members]
+        mixed = [volume([*front, *nothing], wide, shared=True) / whole_shared for front in members]
         weights = sorted({p.weight for front in members for p in front})
         rows.append(
             {
@@ -185,6 +216,7 @@ def summarise(points: Sequence[Point]) -> list[dict[str, Any]]:
                 "hypervolume": spread(volumes),
                 "hypervolume_ratio": spread([v / whole if whole > 0.0 else math.nan for v in volumes]),
                 "hypervolume_ratio_margin_1": spread(tights),
+                "shared_ratio": spread(mixed),
                 "ratio": {
                     f"{w:g}": median(share[id(p)] for front in members for p in front if p.weight == w) for w in weights
                 },

@@ -26,7 +26,7 @@ LABELS = {"conditioned": "one agent for all weights", "separate": "one agent per
 
 @styled
 def front_figure(machine: Machine, points: Sequence[Point]) -> Figure:
-    """Every point, one front per colour; both panels share the axis of the power.
+    """Every front in its colour, reference cycles where they have an output; both panels share the axis of the power.
 
     Args:
         machine: the machine of the points.
@@ -34,13 +34,15 @@ def front_figure(machine: Machine, points: Sequence[Point]) -> Figure:
     """
     figure = new_figure(PAGE, 3.1)
     left, right = add_axes(figure, 1, 2, sharey=True)[0]
+    # what moves heat the wrong way, or only wastes work, is not in the picture
+    points = [p for p in points if p.kind != "reference" or p.x > 0.0]
     colours = dict(zip(_labels(points, "reference"), REFERENCES * 3, strict=False))
     for (kind, label, _), front in fronts(points).items():
         # without output there is no efficiency
         for axes, across in ((left, [p.efficiency_ratio for p in front]), (right, [p.y for p in front])):
             x, y = np.array(across), np.array([p.x for p in front])
             if kind == "agent":
-                axes.plot(x, y, "o", color=AGENT, markersize=3.6, alpha=0.65, markeredgewidth=0)
+                axes.plot(x, y, "o", color=AGENT, markersize=4.2, alpha=0.8, markeredgewidth=0)
             elif kind == "optimum":
                 axes.plot(x, y, "-o", color=OPTIMUM, linewidth=1.0, markersize=4.6, markerfacecolor="none", zorder=3)
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -69,23 +70,26 @@ def _tell(outcome: Outcome) -> None:
     print(f"{outcome.name}: {outcome.seconds:.0f} s{last}", file=sys.stderr, flush=True)
 
 
+def _percent(share: Mapping[str, float], seeds: int) -> str:
+    told = f"{100 * share['median']:.1f}"
+    return told if seeds == 1 else f"{told} ({100 * share['min']:.1f} to {100 * share['max']:.1f})"
+
+
 def _shown(front: Front) -> Result:
     data = front.to_dict()
     weights = [f"{w:g}" for w in front.question.weights]
     rows: list[tuple[Any, ...]] = []
     for row in data["fronts"]:
-        share = row["hypervolume_ratio"]
-        told = f"{100 * share['median']:.1f}"
-        if row["seeds"] > 1:
-            told += f" ({100 * share['min']:.1f} to {100 * share['max']:.1f})"
+        told = [_percent(row[name], row["seeds"]) for name in ("hypervolume_ratio", "shared_ratio")]
         ratio = (number(100 * row["ratio"].get(w, float("nan")), 4) for w in weights)
-        rows.append((row["label"], row["kind"], row["seeds"], told, *ratio))
-    header = ("front", "kind", "seeds", "hypervolume %", *(f"c = {w}" for w in weights))
+        rows.append((row["label"], row["kind"], row["seeds"], *told, *ratio))
+    header = ("front", "kind", "seeds", "hypervolume %", "time-shared %", *(f"c = {w}" for w in weights))
     caption = (
         "% of the direct optimiser's: hypervolume in the plane (P/P0, -Sigma/Sigma0) above the reference point "
         f"(0, {data['reference_point']['minus_y']:.4g}), and r_c = c P/P0 - (1 - c) Sigma/Sigma0 at each weight; "
         "median of the seeds"
     )
+    caption += "; time-shared: with all mixtures in time of the cycles of a front"
     view = [table("Fronts", header, rows, caption, right=header[3:])]
     view += [
         f"FAILED: {escape(name)}: {escape(error.strip().splitlines()[-1])}" for name, error in front.failed.items()

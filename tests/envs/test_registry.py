@@ -77,7 +77,7 @@ def test_sb3_checker_passes_without_a_warning(env_id: str, encoding: str) -> Non
 
 @each_id
 def test_spec_survives_json(env_id: str) -> None:
-    special = {"weight": [0.5, 1.0]} if env_id in SCALAR else {}
+    special: dict[str, Any] = {"weight": [0.5, 1.0]} if env_id in SCALAR else {}
     env = gym.make(env_id, dt=0.25, reward="power", **special)
     assert env.spec is not None
     again = gym.make(EnvSpec.from_json(env.spec.to_json()))
@@ -110,7 +110,9 @@ def test_vector_and_single_environments_are_equal(env_id: str) -> None:
             assert not terminated
             assert cut == truncated[k]
             precision = 1e-12 if env_id in SCALAR else 1e-5
-            np.testing.assert_allclose(reward, rewards[k], rtol=precision, atol=1e-14 if env_id in SCALAR else 1e-6)
+            np.testing.assert_allclose(
+                np.asarray(reward), rewards[k], rtol=precision, atol=1e-14 if env_id in SCALAR else 1e-6
+            )
             for name, value in info.items():
                 np.testing.assert_allclose(value, ledger[name][k], rtol=1e-12, atol=1e-14, err_msg=name)
             if cut:

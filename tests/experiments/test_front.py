@@ -17,6 +17,7 @@ from szilard.experiments.front import (
     hypervolume,
     ratios,
     reference_point,
+    shared_hypervolume,
     summarise,
 )
 from szilard.experiments.front_figures import front_figure
@@ -45,12 +46,28 @@ def test_hypervolume_against_known_values() -> None:
     assert hypervolume(np.zeros((0, 2)), reference) == 0.0
 
 
+def test_time_sharing_fills_the_gaps_of_a_front() -> None:
+    reference = np.zeros(2)
+    assert shared_hypervolume(np.array([[2.0, 3.0]]), reference) == 6.0
+    # (0, 3) - (1, 3) - (3, 1): 3 + 2 * 2; the point below the line adds nothing
+    assert shared_hypervolume(np.array([[1.0, 3.0], [3.0, 1.0], [1.5, 1.9]]), reference) == pytest.approx(7.0)
+    assert shared_hypervolume(np.array([[5.0, -1.0]]), reference) == 0.0
+    # best cycle (1, -0.6), and a bad one (0.6, -0.4) on no line between it and doing nothing: more area, but no mixture
+    best, bad, nothing, floor = [1.0, -0.6], [0.6, -0.4], [0.0, 0.0], np.array([0.0, -0.66])
+    assert hypervolume(np.array([bad]), floor) > hypervolume(np.array([best]), floor)
+    both = shared_hypervolume(np.array([best, bad, nothing]), floor)
+    assert both == shared_hypervolume(np.array([best, nothing]), floor) == pytest.approx(0.36)
+    assert shared_hypervolume(np.array([bad, nothing]), floor) < both
+
+
 @given(st.lists(st.tuples(FRACTIONS, FRACTIONS), min_size=1, max_size=8))
 def test_hypervolume_is_the_measure_of_the_dominated_set(points: list[tuple[float, float]]) -> None:
     grid = (np.arange(200) + 0.5) / 200
     x, y = np.meshgrid(grid, grid)
     covered = np.any([(x < px) & (y < py) for px, py in points], axis=0).mean()
-    assert hypervolume(np.array(points), np.zeros(2)) == pytest.approx(covered, abs=0.02)
+    area = hypervolume(np.array(points), np.zeros(2))
+    assert area == pytest.approx(covered, abs=0.02)
+    assert area <= shared_hypervolume(np.array(points), np.zeros(2)) + 1e-12
 
 
 def test_efficiency_ratio_is_that_of_the_limit_cycle() -> None:
@@ -114,4 +131,4 @@ def test_the_figure_shows_every_front() -> None:
     left, right = figure.axes
     assert "efficiency" in left.get_xlabel()
     assert "entropy production" in right.get_xlabel()
-    assert [line.get_ydata()[0] for line in right.lines[:3]] == [1.0, 0.9, 0.4]
+    assert [np.asarray(line.get_ydata())[0] for line in right.lines[:3]] == [1.0, 0.9, 0.4]
