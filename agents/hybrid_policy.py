@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from ..physics.validation import ParameterError
 from .features import FourierFeatures
+from .history import HistoryFeatures
 
 LOG_STD_MIN, LOG_STD_MAX = -6.0, 1.0
 
@@ -102,6 +103,7 @@ class HybridSACPolicy(BasePolicy):
         net_arch: hidden layers of actor and critics.
         n_critics: number E of critics.
         n_frequencies, frequency_scale: see ``FourierFeatures``.
+        history: rows and columns of the history that is observed, see ``HistoryFeatures``; ``None``: none is.
         weight_scale: scale of the frequencies of the last observed number, the weight of the reward; ``None``: as all.
         activation_fn: activation of the hidden layers.
         explore: probability with which a training action draws its choice uniformly.
@@ -128,6 +130,7 @@ class HybridSACPolicy(BasePolicy):
         explore: float = 0.1,
         explore_control: float = 0.0,
         weight_scale: float | None = None,
+        history: tuple[int, int] | None = None,
         **kwargs: Any,
     ):
         kwargs.pop("use_sde", None)  # passed by SB3 to every policy
@@ -145,7 +148,11 @@ class HybridSACPolicy(BasePolicy):
         self.n_critics, self.activation_fn = n_critics, activation_fn
         self.n_frequencies, self.frequency_scale = n_frequencies, frequency_scale
 
-        self.features = FourierFeatures(observation_space.shape[0], n_frequencies, frequency_scale)  # type: ignore[index]
+        self.history, n_observed = history, observation_space.shape[0]  # type: ignore[index]
+        if history is None:
+            self.features = FourierFeatures(n_observed, n_frequencies, frequency_scale)
+        else:
+            self.features = HistoryFeatures(n_observed, *history, n_frequencies, frequency_scale)
         self.weight_scale = weight_scale
         if weight_scale is not None:
             self.features.frequencies[-1] *= weight_scale / frequency_scale
@@ -229,6 +236,7 @@ class HybridSACPolicy(BasePolicy):
             explore=self.explore,
             explore_control=self.explore_control,
             weight_scale=self.weight_scale,
+            history=self.history,
             lr_schedule=self._dummy_schedule,
         )
         data.pop("squash_output", None)

@@ -151,6 +151,9 @@ class HybridSAC(OffPolicyAlgorithm):
             self.n_levels = N_LEVELS if shows_weight else 1
         if self.n_levels > 1:
             self.policy_kwargs.setdefault("weight_scale", WEIGHT_SCALE)
+        layout = None if self.env is None else self.env.get_attr("history_layout")[0]
+        if layout is not None:
+            self.policy_kwargs.setdefault("history", (layout.steps, layout.width))
         self.policy_kwargs["n_choices"] = self.n_choices
         super()._setup_model()
         self.potential = IteratedPotential(self.policy.features.n_out).to(self.device)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..physics.machine import Machine
 from ..physics.validation import ParameterError, check_choice, check_integer
 from .kernel import Kernel
+from .observations import HistoryLayout
 from .rewards import Reward
 
 RENDER_MODES = ("human", "rgb_array")
@@ -88,6 +89,11 @@ class MachineEnv(gym.Env[NDArray[np.float32], Any]):
     def n_choices(self) -> int:
         """Number of discrete choices; 1 for a machine without one."""
         return self.machine.control_space.n_choices
+
+    @property
+    def history_layout(self) -> HistoryLayout | None:
+        """How the observed history is laid out; ``None`` where the state is seen."""
+        return self.kernel.view.layout
 
     @property
     def shows_weight(self) -> bool:
@@ -216,6 +222,11 @@ class MachineVectorEnv(VectorEnv[NDArray[np.float32], Any, Any]):
     def n_choices(self) -> int:
         """Number of discrete choices; 1 for a machine without one."""
         return self.machine.control_space.n_choices
+
+    @property
+    def history_layout(self) -> HistoryLayout | None:
+        """How the observed history is laid out; ``None`` where the state is seen."""
+        return self.kernel.view.layout
 
     @property
     def shows_weight(self) -> bool:

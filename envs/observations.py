@@ -46,6 +46,20 @@ Bounds = tuple[NDArray[np.float32], NDArray[np.float32]]
 Rows = NDArray[np.int64]
 
 
+class HistoryLayout(NamedTuple):
+    """How a history observation is laid out: N rows of m + n + B columns (B = 0: actions only)."""
+
+    steps: int
+    n_values: int
+    n_choices: int
+    n_baths: int
+
+    @property
+    def width(self) -> int:
+        """Columns of a row."""
+        return self.n_values + self.n_choices + self.n_baths
+
+
 class View:
     """Watches K systems and says what is seen of them: here the machine's own observation of its state."""
 
@@ -54,6 +68,11 @@ class View:
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
+
+    @property
+    def layout(self) -> HistoryLayout | None:
+        """How a history is laid out; ``None``: none is seen."""
+        return None
 
     @property
     def bounds(self) -> Bounds:
@@ -80,20 +99,6 @@ class View:
         """Restore what ``get_state`` returned; raises ``ParameterError`` if it does not fit."""
 
 
-class HistoryLayout(NamedTuple):
-    """How a history observation is laid out: N rows of m + n + B columns (B = 0: actions only)."""
-
-    steps: int
-    n_values: int
-    n_choices: int
-    n_baths: int
-
-    @property
-    def width(self) -> int:
-        """Columns of a row."""
-        return self.n_values + self.n_choices + self.n_baths
-
-
 class HistoryView(View):
     """The last N steps, see the module.
 
@@ -113,13 +118,17 @@ class HistoryView(View):
         super().__init__(machine)
         self.steps = steps
         space = machine.control_space
-        self.layout = HistoryLayout(steps, space.n_values, space.n_choices, len(machine.bath_names) * heat)
+        self._layout = HistoryLayout(steps, space.n_values, space.n_choices, len(machine.bath_names) * heat)
         self._middle, self._half = 0.5 * (space.low + space.high), 0.5 * (space.high - space.low)
         self._one_hot = np.eye(space.n_choices, dtype=np.float32)
         self.heat_unit = heat_unit(machine, dt) if heat else np.zeros(0)
         # twice as long as needed: the window slides along it, and is moved back once in N steps
         self._rows = np.zeros((num, 2 * steps, self.layout.width), dtype=np.float32)
         self._end = steps
+
+    @property
+    def layout(self) -> HistoryLayout:
+        return self._layout
 
     @property
     def bounds(self) -> Bounds:

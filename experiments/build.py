@@ -83,13 +83,24 @@ def _with_objects(hyperparameters: Mapping[str, Any], bridge: SB3VecEnv) -> dict
     from stable_baselines3.common.noise import NormalActionNoise
 
     from ..agents.features import FourierExtractor
+    from ..agents.history import HistoryConvolution, HistoryExtractor
 
     found = deepcopy(dict(hyperparameters))
     policy = found.get("policy_kwargs", {})
     if isinstance(name := policy.get("activation_fn"), str):
         policy["activation_fn"] = getattr(torch.nn, name)
-    if policy.get("features_extractor_class") == "fourier":
+    layout, extractor = bridge.get_attr("history_layout")[0], policy.get("features_extractor_class")
+    if extractor == "convolution" and layout is None:
+        raise ParameterError(
+            "agent.hyperparameters.policy_kwargs.features_extractor_class = 'convolution': needs a history"
+        )
+    if extractor == "fourier" and layout is None:
         policy["features_extractor_class"] = FourierExtractor
+    elif isinstance(extractor, str):
+        policy["features_extractor_class"] = HistoryExtractor if extractor == "fourier" else HistoryConvolution
+        policy["features_extractor_kwargs"] = {
+            "steps": layout.steps, "width": layout.width, **policy.get("features_extractor_kwargs", {}),
+        }  # fmt: skip
     if isinstance(sigma := found.get("action_noise"), Real) and isinstance(bridge.action_space, spaces.Box):
         size = bridge.action_space.shape[0]
         found["action_noise"] = NormalActionNoise(np.zeros(size), float(sigma) * np.ones(size))

@@ -42,7 +42,9 @@ def check_hyperparameters(algorithm: str, given: Mapping[str, Any]) -> None:
         if name == "activation_fn" and isinstance(value, str):
             check_choice("agent.hyperparameters.policy_kwargs.activation_fn", value, ACTIVATIONS)
         if name == "features_extractor_class":
-            check_choice("agent.hyperparameters.policy_kwargs.features_extractor_class", value, ("fourier",))
+            check_choice(
+                "agent.hyperparameters.policy_kwargs.features_extractor_class", value, ("fourier", "convolution")
+            )
 
 
 def arguments(cls: type[Any]) -> dict[str, inspect.Parameter]:
