@@ -42,9 +42,9 @@ def front_figure(machine: Machine, points: Sequence[Point]) -> Figure:
         for axes, across in ((left, [p.efficiency_ratio for p in front]), (right, [p.y for p in front])):
             x, y = np.array(across), np.array([p.x for p in front])
             if kind == "agent":
-                axes.plot(x, y, "o", color=AGENT, markersize=4.2, alpha=0.8, markeredgewidth=0)
+                axes.plot(x, y, "o", color=AGENT, markersize=3.2, alpha=0.8, markeredgewidth=0, zorder=4)
             elif kind == "optimum":
-                axes.plot(x, y, "-o", color=OPTIMUM, linewidth=1.0, markersize=4.6, markerfacecolor="none", zorder=3)
+                axes.plot(x, y, "-o", color=OPTIMUM, linewidth=1.0, markersize=5.6, markerfacecolor="none", zorder=3)
             else:
                 colour, marker = colours[label]
                 axes.plot(x, y, linestyle=":", marker=marker, color=colour, linewidth=0.8, markersize=3.2)
@@ -89,7 +89,7 @@ def _mark_reference_point(axes: Axes, points: Sequence[Point]) -> None:
 def _legend(figure: Figure, points: Sequence[Point], colours: dict[str, tuple[str, str]]) -> None:
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], color=OPTIMUM, marker="o", markerfacecolor="none", markersize=4.6, linewidth=1.0,
+    handles = [Line2D([], [], color=OPTIMUM, marker="o", markerfacecolor="none", markersize=5.6, linewidth=1.0,
                       label="direct optimiser")]  # fmt: skip
     for label in _labels(points, "agent"):
         seeds = len({p.seed for p in points if p.kind == "agent" and p.label == label})
