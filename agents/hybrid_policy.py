@@ -22,6 +22,7 @@ from torch.nn import functional
 from ..physics.validation import ParameterError
 from .features import FourierFeatures
 from .history import HistoryFeatures
+from .observer import ObserverFeatures
 
 LOG_STD_MIN, LOG_STD_MAX = -6.0, 1.0
 
@@ -103,7 +104,9 @@ class HybridSACPolicy(BasePolicy):
         net_arch: hidden layers of actor and critics.
         n_critics: number E of critics.
         n_frequencies, frequency_scale: see ``FourierFeatures``.
-        history: rows and columns of the history that is observed, see ``HistoryFeatures``; ``None``: none is.
+        history: layout of the history that is observed, see ``HistoryLayout``; ``None``: none is.
+        observer: follow the hidden state through a history with heat, see ``ObserverFeatures``; else, and for a history
+            of actions alone, ``HistoryFeatures``.
         weight_scale: scale of the frequencies of the last observed number, the weight of the reward; ``None``: as all.
         activation_fn: activation of the hidden layers.
         explore: probability with which a training action draws its choice uniformly.
@@ -130,7 +133,8 @@ class HybridSACPolicy(BasePolicy):
         explore: float = 0.1,
         explore_control: float = 0.0,
         weight_scale: float | None = None,
-        history: tuple[int, int] | None = None,
+        history: tuple[int, int, int, int] | None = None,
+        observer: bool = True,
         **kwargs: Any,
     ):
         kwargs.pop("use_sde", None)  # passed by SB3 to every policy
@@ -148,11 +152,11 @@ class HybridSACPolicy(BasePolicy):
         self.n_critics, self.activation_fn = n_critics, activation_fn
         self.n_frequencies, self.frequency_scale = n_frequencies, frequency_scale
 
-        self.history, n_observed = history, observation_space.shape[0]  # type: ignore[index]
-        if history is None:
-            self.features = FourierFeatures(n_observed, n_frequencies, frequency_scale)
-        else:
-            self.features = HistoryFeatures(n_observed, *history, n_frequencies, frequency_scale)
+        self.history, self.observer = history, observer
+        self.features = self._make_features(observation_space.shape[0])  # type: ignore[index]
+        self.observer_optimizer: th.optim.Optimizer | None = None
+        if isinstance(self.features, ObserverFeatures):
+            self.observer_optimizer = th.optim.Adam(self.features.parameters())
         self.weight_scale = weight_scale
         if weight_scale is not None:
             self.features.frequencies[-1] *= weight_scale / frequency_scale
@@ -164,6 +168,15 @@ class HybridSACPolicy(BasePolicy):
         self.register_buffer("eye", th.eye(n_choices), persistent=False)
         self.actor_optimizer = th.optim.Adam(self.actor.parameters(), lr=lr_schedule(1), fused=True)
         self.critic_optimizer = th.optim.Adam(self.critic.parameters(), lr=lr_schedule(1), fused=True)
+
+    def _make_features(self, n_observed: int) -> FourierFeatures:
+        settings = self.n_frequencies, self.frequency_scale
+        if self.history is None:
+            return FourierFeatures(n_observed, *settings)
+        steps, *columns = self.history
+        if self.observer and columns[-1]:
+            return ObserverFeatures(n_observed, self.history, *settings)
+        return HistoryFeatures(n_observed, steps, sum(columns), *settings)
 
     def _make_actor(self) -> HybridActor:
         return HybridActor(self.features.n_out, self.n_choices, self.n_controls, self.net_arch, self.activation_fn)
@@ -237,6 +250,7 @@ class HybridSACPolicy(BasePolicy):
             explore_control=self.explore_control,
             weight_scale=self.weight_scale,
             history=self.history,
+            observer=self.observer,
             lr_schedule=self._dummy_schedule,
         )
         data.pop("squash_output", None)

@@ -28,6 +28,7 @@ from stable_baselines3.common.type_aliases import GymEnv, Schedule
 from ..physics.validation import ParameterError, check_integer, check_positive, check_range
 from .conditioned import N_LEVELS, WEIGHT_SCALE, levels, without_levels
 from .hybrid_policy import HybridSACPolicy
+from .observer import ObserverFeatures
 from .potential import IteratedPotential
 from .schedules import HoldThenDecay
 
@@ -153,7 +154,7 @@ class HybridSAC(OffPolicyAlgorithm):
             self.policy_kwargs.setdefault("weight_scale", WEIGHT_SCALE)
         layout = None if self.env is None else self.env.get_attr("history_layout")[0]
         if layout is not None:
-            self.policy_kwargs.setdefault("history", (layout.steps, layout.width))
+            self.policy_kwargs.setdefault("history", tuple(layout))
         self.policy_kwargs["n_choices"] = self.n_choices
         super()._setup_model()
         self.potential = IteratedPotential(self.policy.features.n_out).to(self.device)
@@ -177,6 +178,7 @@ class HybridSAC(OffPolicyAlgorithm):
 
         # one large sample, cut into batches: what does not depend on the networks is computed once
         data = buffer.sample(batch_size * gradient_steps)
+        self._fit_observer(data.observations)
         with th.no_grad():
             features = policy.features(data.observations)
             next_features = policy.features(data.next_observations)
@@ -216,6 +218,13 @@ class HybridSAC(OffPolicyAlgorithm):
         self._n_updates += gradient_steps
         _, actor_loss, critic_loss, entropies = updates[-1]
         self._log(actor_loss, critic_loss, entropies, values)
+
+    def _fit_observer(self, observations: th.Tensor) -> None:
+        features, optimizer = self.policy.features, self.policy.observer_optimizer
+        if isinstance(features, ObserverFeatures) and optimizer is not None:
+            error = features.fit(optimizer, observations, 1.0 - self._current_progress_remaining)
+            if error is not None:
+                self.logger.record("train/observer_error", error)
 
     def _update_actor(self, features: th.Tensor) -> tuple[th.Tensor, th.Tensor, th.Tensor]:
         """One step of the actor; returns expected values (B,), the loss, and the two entropies (2,)."""
@@ -269,6 +278,8 @@ class HybridSAC(OffPolicyAlgorithm):
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         states = ["policy", "policy.actor_optimizer", "policy.critic_optimizer", "potential"]
+        if self.policy.observer_optimizer is not None:
+            states.append("policy.observer_optimizer")
         return states, ["log_temperatures", "centre"]
 
 

@@ -10,9 +10,11 @@ import pytest
 import torch as th
 from gymnasium import spaces
 
+import szilard
 from szilard.agents.evaluation import evaluate
 from szilard.agents.history import HistoryConvolution, HistoryExtractor, HistoryFeatures, split
 from szilard.agents.hybrid_sac import HybridSAC
+from szilard.agents.observer import DIM, ObserverFeatures
 from szilard.experiments.build import build
 from szilard.experiments.config import RunConfig
 from szilard.physics.validation import ParameterError
@@ -76,11 +78,15 @@ def test_histories_that_do_not_fit_are_refused(make: Any, history: tuple[int, in
         make(spaces.Box(-1.0, 1.0, (9,), np.float32), *history)
 
 
-def test_the_hybrid_agent_asks_the_environment_for_the_layout(tmp_path: Path) -> None:
-    model = built(seen={"weight": (0.5, 1.0)}).model
+@pytest.mark.parametrize("observation", ["history", "actions"])
+def test_the_hybrid_agent_asks_the_environment_for_the_layout(
+    observation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("szilard.agents.observer.FIRST", 20)
+    model = built(seen={"weight": (0.5, 1.0), "observation": observation}).model
     features = model.policy.features
-    assert isinstance(features, HistoryFeatures)
-    assert (features.steps, features.width) == (12, 4)
+    assert type(features) is (ObserverFeatures if observation == "history" else HistoryFeatures)
+    assert (features.steps, features.width) == (12, 4 if observation == "history" else 2)
     model.learn(60)
     model.save(tmp_path / "model")
     again = HybridSAC.load(tmp_path / "model")
@@ -88,6 +94,72 @@ def test_the_hybrid_agent_asks_the_environment_for_the_layout(tmp_path: Path) ->
     np.testing.assert_array_equal(
         model.predict(seen, deterministic=True)[0], again.predict(seen, deterministic=True)[0]
     )
+    if observation == "history":
+        mine, restored = (m.get_parameters()["policy.observer_optimizer"]["state"] for m in (model, again))
+        assert mine
+        th.testing.assert_close(mine, restored, rtol=0, atol=0)
+
+
+# ---- the observer ------------------------------------------------------------------------------------------------
+
+
+def observer(steps: int = 6, n_choices: int = 3) -> ObserverFeatures:
+    th.manual_seed(0)
+    return ObserverFeatures(steps * (3 + n_choices), (steps, 1, n_choices, 2), n_frequencies=4)
+
+
+def test_the_observer_is_the_recursion_it_says() -> None:
+    net, rows = observer(), th.randn(2, 6, 6)
+    rows[:, :, 1:4] = th.eye(3)[th.tensor([0, 1, 2, 0, 1, 2])]
+    state, missed = net.follow(rows)
+    for k in range(2):
+        x = net.start
+        for t in range(6):
+            m, v, r, r0, gain = net.maps(rows[k, t, :4]).split(net.sizes)
+            error = rows[k, t, 4:] - r.view(2, 5) @ x - r0
+            th.testing.assert_close(missed[k, t], error, rtol=1e-4, atol=1e-5)
+            x = m.view(5, 5) @ x + v + gain.view(5, 2) @ error
+        th.testing.assert_close(state[k], x, rtol=1e-4, atol=1e-5)
+
+
+def test_what_lies_before_the_reset_changes_nothing() -> None:
+    net, rows = observer(), th.zeros(1, 6, 6)
+    rows[0, -2:, 0], rows[0, -2:, 2], rows[0, -2:, 4:] = 0.3, 1.0, 0.7
+    th.testing.assert_close(net.follow(rows)[0], net.follow(rows[:, -2:])[0])
+    assert not net.follow(rows)[1][0, :4].any()
+
+
+def test_it_finds_the_hidden_state_from_actions_and_heat() -> None:
+    """The population of the two-level engine is a function of the state that was found, though never shown."""
+    venv = szilard.make_vec("TwoLevelEngine-v0", 64, observation="history", history=12)
+    venv.reset(seed=0)
+    venv.action_space.seed(0)
+    seen, hidden = [], []
+    for t in range(60):
+        observation, *_ = venv.step(venv.action_space.sample())
+        if t >= 12:
+            seen.append(observation)
+            hidden.append(venv.kernel.state[:, 0])
+    observations, p = th.tensor(np.concatenate(seen)), np.concatenate(hidden)
+    th.manual_seed(0)
+    net = ObserverFeatures(observations.shape[1], (12, 1, 3, 2), n_frequencies=0)
+    optimizer = th.optim.Adam(net.parameters())
+
+    def unexplained() -> float:
+        x = np.column_stack([net(observations)[:, :DIM].numpy(), np.ones(len(p))])
+        return float(np.mean((x @ np.linalg.lstsq(x, p, rcond=None)[0] - p) ** 2) / p.var())
+
+    before = unexplained()
+    error = net.fit(optimizer, observations, 0.3)
+    assert error is not None
+    assert error < 0.1  # of the mean squared heat
+    assert unexplained() < min(0.1, 0.3 * before)
+    frozen = [p.clone() for p in net.parameters()]
+    assert net.fit(optimizer, observations, 0.7) is None
+    assert all(th.equal(a, b) for a, b in zip(frozen, net.parameters(), strict=True))
+
+
+# ---- in the algorithms -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("extractor", ["fourier", "convolution"])
