@@ -14,9 +14,9 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from ..physics.validation import ParameterError, check_integer
@@ -107,23 +107,46 @@ def call(job: Job) -> Outcome:
 
 
 def _locally(jobs: Sequence[Job], parallel: int | None) -> Iterator[Outcome]:
-    workers = max(1, min(parallel or os.cpu_count() or 1, len(jobs)))
-    # spawn: a forked torch may hang; and a fresh process per job, so that no job sees what another left behind
+    # spawn: a forked torch may hang. Not ProcessPoolExecutor(max_tasks_per_child=1): Python 3.11's can wait for ever
+    # (python/cpython#115634)
     context = multiprocessing.get_context("spawn")
-    with _one_thread(), ProcessPoolExecutor(workers, context, max_tasks_per_child=1) as pool:
-        futures = {pool.submit(call, job): job for job in jobs}
+    waiting, running = list(jobs), {}
+    with _one_thread():
         try:
-            for future in as_completed(futures):
-                yield _outcome(future, futures[future])
+            while waiting or running:
+                while waiting and len(running) < (parallel or os.cpu_count() or 1):
+                    job = waiting.pop(0)
+                    here, there = context.Pipe(duplex=False)
+                    process = context.Process(target=_work, args=(there, job), name=job.name)
+                    process.start()
+                    there.close()  # only the process holds it now: if that dies, the pipe ends
+                    running[here] = process, job
+                for ready in wait(list(running)):
+                    yield _received(ready, *running.pop(ready))
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            for process, _ in running.values():  # a training saves itself on SIGTERM
+                process.terminate()
+            for process, _ in running.values():
+                process.join()
 
 
-def _outcome(future: Future[Outcome], job: Job) -> Outcome:
+def _work(pipe: Connection, job: Job) -> None:
+    outcome = call(job)
     try:
-        return future.result()
-    except Exception as error:  # the process died, or its result cannot be pickled
-        return Outcome(job.name, None, f"{type(error).__name__}: {error}", float("nan"))
+        pipe.send(outcome)
+    except Exception as error:  # a value that cannot be pickled
+        pipe.send(Outcome(job.name, None, f"{type(error).__name__}: {error}", outcome.seconds))
+
+
+def _received(pipe: Any, process: Any, job: Job) -> Outcome:
+    try:
+        outcome = pipe.recv()
+    except EOFError:
+        process.join()
+        outcome = Outcome(job.name, None, f"the process ended with exit code {process.exitcode}", float("nan"))
+    pipe.close()
+    process.join()
+    return outcome
 
 
 def _on_ray(jobs: Sequence[Job], parallel: int | None, address: str) -> Iterator[Outcome]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import multiprocessing
 import os
+import signal
 import sys
+import threading
 import types
 from typing import Any
 
@@ -46,7 +49,23 @@ def test_jobs_run_in_processes_of_their_own() -> None:
 def test_a_process_that_dies_is_a_failed_job() -> None:
     (found,) = sweep([Job("dies", os._exit, {"status": 3})], parallel=1)
     assert not found.ok
-    assert "BrokenProcessPool" in found.error
+    assert found.error == "the process ended with exit code 3"
+
+
+def test_more_jobs_than_processes_and_a_result_that_cannot_be_sent() -> None:
+    many = [Job(f"job {k}", complex, {"real": float(k)}) for k in range(5)]
+    found = sweep([*many[:2], Job("lock", threading.Lock), *many[2:]], parallel=2)
+    assert [o.value for o in found] == [0j, 1 + 0j, None, 2 + 0j, 3 + 0j, 4 + 0j]
+    assert "cannot pickle" in found[2].error
+
+
+def test_what_runs_is_ended_when_the_sweep_is_left() -> None:
+    def leave(outcome: Outcome) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep([Job("for ever", signal.pause), Job("short", os.getpid)], parallel=2, on_done=leave)
+    assert multiprocessing.active_children() == []
 
 
 def test_errors() -> None:
