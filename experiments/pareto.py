@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..envs.catalogue import entry
 from ..physics.cycles.cycle import Cycle, NoLimitCycleError
 from ..physics.cycles.known import known_cycles
 from ..physics.cycles.objective import Objective
@@ -86,6 +87,10 @@ class Question:
         check_integer("period_max", self.period_max, 1)
         if "weight" in (self.parameters or {}):
             raise ParameterError("parameters.weight: is set by the front, give weights")
+        found = entry(self.env)
+        object.__setattr__(self, "env", found.id)
+        object.__setattr__(self, "preset", self.preset or next(iter(found.presets)))
+        object.__setattr__(self, "parameters", dict(self.parameters or {}))
         object.__setattr__(self, "weights", weights)
         if self.mode == "conditioned" and self.algorithm == "hybrid_sac":
             object.__setattr__(self, "steps", self.steps or CONDITIONED_STEPS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rich.markup import escape
 
 from .commands import SystemCommand
-from .tables import Result, number, table
+from .tables import Result, table
 
 if TYPE_CHECKING:
     from .pareto import Front
@@ -46,12 +47,11 @@ class Pareto(SystemCommand):
     """Folder of the results; default: a new one below runs/."""
 
     def run(self) -> Result:
-        from ..envs.catalogue import entry
         from .pareto import WEIGHTS, Question, pareto
         from .settings import parse
 
         question = Question(
-            env=entry(self.env).id,
+            env=self.env,
             preset=self.preset,
             parameters=parse(self.set),
             weights=self.weights or WEIGHTS,
@@ -72,7 +72,7 @@ def _tell(outcome: Outcome) -> None:
 
 def _percent(share: Mapping[str, float], seeds: int) -> str:
     told = f"{100 * share['median']:.1f}"
-    return told if seeds == 1 else f"{told} ({100 * share['min']:.1f} to {100 * share['max']:.1f})"
+    return told if seeds == 1 else f"{told} ({100 * share['min']:.1f}–{100 * share['max']:.1f})"
 
 
 def _shown(front: Front) -> Result:
@@ -81,16 +81,16 @@ def _shown(front: Front) -> Result:
     rows: list[tuple[Any, ...]] = []
     for row in data["fronts"]:
         told = [_percent(row[name], row["seeds"]) for name in ("hypervolume_ratio", "shared_ratio")]
-        ratio = (number(100 * row["ratio"].get(w, float("nan")), 4) for w in weights)
-        rows.append((row["label"], row["kind"], row["seeds"], *told, *ratio))
-    header = ("front", "kind", "seeds", "hypervolume %", "time-shared %", *(f"c = {w}" for w in weights))
+        ratio = (f"{100 * row['ratio'].get(w, math.nan):.1f}".replace("nan", "–") for w in weights)
+        rows.append((row["label"], row["seeds"], *told, *ratio))
+    header = ("front", "seeds", "hypervolume %", "time-shared %", *(f"c={w}" for w in weights))
     caption = (
         "% of the direct optimiser's: hypervolume in the plane (P/P0, -Sigma/Sigma0) above the reference point "
         f"(0, {data['reference_point']['minus_y']:.4g}), and r_c = c P/P0 - (1 - c) Sigma/Sigma0 at each weight; "
         "median of the seeds"
     )
     caption += "; time-shared: with all mixtures in time of the cycles of a front"
-    view = [table("Fronts", header, rows, caption, right=header[3:])]
+    view = [table("Fronts", header, rows, caption, right=header[2:])]
     view += [
         f"FAILED: {escape(name)}: {escape(error.strip().splitlines()[-1])}" for name, error in front.failed.items()
     ]
