@@ -21,9 +21,8 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -129,23 +128,29 @@ def environment_seconds(algorithm: str, task: Task) -> float:
 
 
 def measure(algorithms: Sequence[str], tasks: Sequence[str], seeds: Sequence[int], jobs: int, top: Path) -> None:
-    """Train what has no score yet below ``top``; every run has a process of its own."""
+    """Train what has no score yet below ``top``; every run has a process of its own.
+
+    Raises:
+        SystemExit: if runs failed, with their errors, after all the others have ended.
+    """
+    from szilard.experiments.sweep import Job, Outcome, sweep
+
     console = Console(stderr=True)
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
-        futures = []
-        for name in tasks:
-            for algorithm in algorithms:
-                for seed in seeds:
-                    folder = top / re.sub(r"[^a-z0-9.]+", "-", f"{name} {algorithm} {seed}".lower())
-                    if not (folder / "score.json").is_file():
-                        futures.append(pool.submit(run, algorithm, name, seed, folder))
-        for future in as_completed(futures):
-            row = future.result()
-            console.print(
-                f"{row['task']}, {row['algorithm']}, seed {row['seed']}: P = {row['power']:.6g}, "
-                f"{row['seconds']:.0f} s, stopped by {row['stopped_by']}",
-                soft_wrap=True,
-            )
+    wanted = []
+    for name, algorithm, seed in product(tasks, algorithms, seeds):
+        label = re.sub(r"[^a-z0-9.]+", "-", f"{name} {algorithm} {seed}".lower())
+        if not (top / label / "score.json").is_file():
+            arguments = {"algorithm": algorithm, "name": name, "seed": seed, "folder": top / label}
+            wanted.append(Job(label, run, arguments))
+
+    def told(outcome: Outcome) -> None:
+        row = outcome.value
+        what = f"P = {row['power']:.6g}, {row['seconds']:.0f} s, stopped by {row['stopped_by']}" if row else "failed"
+        console.print(f"{outcome.name}: {what}")
+
+    failed = [o for o in sweep(wanted, jobs, on_done=told) if not o.ok]
+    if failed:
+        raise SystemExit("\n".join(f"{o.name}: {o.error}" for o in failed))
 
 
 def scores(top: Path) -> list[Row]:
