@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from szilard.envs.catalogue import configure
+from szilard.experiments.sweep import Job, Outcome
 
 FILE = Path(__file__).parents[2] / "benchmarks" / "learning.py"
 TASK = "refrigerator, Q = 4"
@@ -62,27 +63,23 @@ def test_finished_runs_are_found_in_order_and_not_repeated(
         (tmp_path / str(k) / "score.json").write_text(json.dumps(each))
     assert [found["power"] for found in learning.scores(tmp_path)] == [4.0, 3.0, 2.0, 1.0]
 
-    started: list[tuple[str, int]] = []
+    started: list[str] = []
 
-    class Pool:
-        def __init__(self, *_: Any, **__: Any) -> None: ...
-        def __enter__(self) -> Pool:
-            return self
+    def sweep(jobs: list[Job], _: int, on_done: Any) -> list[Outcome]:
+        started[:] = [job.name for job in jobs]
+        outcomes = [Outcome(job.name, row(job.arguments["seed"], 1.0), "", 1.0) for job in jobs]
+        for outcome in outcomes:
+            on_done(outcome)
+        return [*outcomes, *[Outcome("other", None, "it broke", 1.0)][: len(jobs) - 1]]
 
-        def __exit__(self, *_: object) -> None: ...
-        def submit(self, _: Any, algorithm: str, name: str, seed: int, folder: Path) -> None:
-            started.append((folder.name, seed))
-
-    monkeypatch.setattr(learning, "ProcessPoolExecutor", Pool)
-    monkeypatch.setattr(learning, "as_completed", lambda _: [])
+    monkeypatch.setattr("szilard.experiments.sweep.sweep", sweep)
+    with pytest.raises(SystemExit, match="other: it broke"):  # said after the others have ended
+        learning.measure(["hybrid_sac"], [TASK], [0, 1], 1, tmp_path)
+    first, second = started
+    (tmp_path / first).mkdir()
+    (tmp_path / first / "score.json").write_text(json.dumps(row(0, 1.0)))
     learning.measure(["hybrid_sac"], [TASK], [0, 1], 1, tmp_path)
-    assert [seed for _, seed in started] == [0, 1]
-    finished = tmp_path / started[0][0]
-    finished.mkdir()
-    (finished / "score.json").write_text(json.dumps(row(0, 1.0)))
-    started.clear()
-    learning.measure(["hybrid_sac"], [TASK], [0, 1], 1, tmp_path)
-    assert [seed for _, seed in started] == [1]
+    assert started == [second]
 
 
 def test_only_the_block_of_the_readme_changes(learning: Any, tmp_path: Path) -> None:
