@@ -36,6 +36,7 @@ def row(seed: int, power: float, algorithm: str = "hybrid_sac", task: str = TASK
         "power": power,
         "seconds": 10.0 + seed,
         "steps": 80_000,
+        "stopped_by": "steps",
         "environment_share": 0.01,
     }
 
