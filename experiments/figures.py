@@ -262,7 +262,7 @@ def _repeated(steps: Trace, period: float, duration: float) -> Trace:
 
 def _facts(limit: LimitCycle, units: Units) -> str:
     what = "cooling power " if limit.cycle.machine.is_refrigerator else ""
-    return f"{what}$P$ = {amount(limit.power, units.power)}, period {amount(limit.period, units.time)}"
+    return f"{what}$P$ = {amount(limit.power, units.power, 4)}, period {amount(limit.period, units.time)}"
 
 
 def _draw_arrows(axes: Axes, curve: Curve, most: int = 4) -> None:

@@ -47,7 +47,7 @@ def front_figure(machine: Machine, points: Sequence[Point]) -> Figure:
                 axes.plot(x, y, "-o", color=OPTIMUM, linewidth=1.0, markersize=5.6, markerfacecolor="none", zorder=3)
             else:
                 colour, marker = colours[label]
-                axes.plot(x, y, linestyle=":", marker=marker, color=colour, linewidth=0.8, markersize=3.2)
+                axes.plot(x, y, linestyle=":", marker=marker, color=colour, linewidth=0.8, markersize=6.0, zorder=2)
     what = "coefficient of performance / Carnot's" if machine.is_refrigerator else "efficiency / Carnot's"
     left.set_xlabel(what)
     output = "cooling power" if machine.is_refrigerator else "power"
@@ -96,5 +96,5 @@ def _legend(figure: Figure, points: Sequence[Point], colours: dict[str, tuple[st
         told = f"{LABELS.get(label, label)} ({seeds} seed{'s' * (seeds > 1)})"
         handles.append(Line2D([], [], color=AGENT, marker="o", linestyle="none", markersize=3.6, label=told))
     for label, (colour, marker) in colours.items():
-        handles.append(Line2D([], [], color=colour, marker=marker, linestyle=":", markersize=3.2, label=label))
+        handles.append(Line2D([], [], color=colour, marker=marker, linestyle=":", markersize=5.0, label=label))
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
