@@ -16,6 +16,7 @@ from szilard.physics.cycles.objective import CoolingPower, Objective
 from szilard.physics.cycles.scalar_problem import scalar_problem
 from szilard.physics.cycles.upper_bound import upper_bound
 from szilard.physics.cycles.value_iteration import Value
+from szilard.physics.machines.qubit_refrigerator import QubitRefrigerator
 from szilard.physics.machines.two_level import TwoLevelEngine
 from szilard.physics.validation import ParameterError
 
@@ -147,12 +148,12 @@ def test_bad_arguments_are_refused():
 
 
 def test_without_an_upper_bound_the_best_known_cycle_counts():
-    machine, settings = configure("QubitRefrigerator-v0")
-    certificate = certify(machine, settings["dt"])
+    machine, dt = QubitRefrigerator(), float(configure("QubitRefrigerator-v0")[1]["dt"])
+    certificate = certify(machine, dt)
     assert "stored" in certificate.lower_source
     assert certificate.lower > 1.5 * max(certificate.words.values())
     assert certificate.power_bounds[1] == np.inf
     assert json.loads(json.dumps(certificate.to_dict(), allow_nan=False))["upper"] is None
     # another machine has no stored cycle
-    other = certify(dataclasses.replace(machine, Q_h=5.0), settings["dt"], n_max=3)
+    other = certify(dataclasses.replace(machine, Q_h=5.0), dt, n_max=3)
     assert "words" in other.lower_source
