@@ -295,9 +295,7 @@ class AffineMachine(Machine):
     def energy_row(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Row e (K, n_x) and offset e0 (K,) with internal energy e(u) x + e0(u); ``values`` is u (K, m)."""
 
-    def count(
-        self, x: FloatArray, after: FloatArray, control: Control, dt: float, weights: FloatArray
-    ) -> Counted:
+    def count(self, x: FloatArray, after: FloatArray, control: Control, dt: float, weights: FloatArray) -> Counted:
         """Full counting statistics, to second order, of one hold that leads from x to ``after``, both (K, n_x).
 
         A jump that takes the energy omega out of bath b counts w_b omega; ``weights`` is w, shape (B,). The counter

@@ -155,8 +155,9 @@ class Cycle:
         radius = float(np.abs(np.linalg.eigvals(matrix)).max())
         if not radius < RADIUS_LIMIT:
             raise NoLimitCycleError(self.label, radius)
-        x = np.empty((n, machine.n_dynamic))
-        x[0] = machine.consistent(np.linalg.solve(np.eye(machine.n_dynamic) - matrix, offset)[None])[0]
+        x: FloatArray = np.empty((n, machine.n_dynamic))
+        x[0] = np.linalg.solve(np.eye(machine.n_dynamic) - matrix, offset)
+        x[0] = machine.consistent(x[:1])[0]
         for k in range(n - 1):
             x[k + 1] = step.matrix[k] @ x[k] + step.offset[k]
         x = machine.consistent(x)

@@ -128,8 +128,8 @@ def ramp_otto_optima(
             found.append(_climb(fine, times, 3e-3 * unit, 1e-3, LONGEST * unit))
     if not found:
         raise ParameterError(
-            f"machine: {machine.title} has no best Otto cycle with {profile} ramps at c = {objective.weight:g}, a stroke "
-            "shrinks to nothing"
+            f"machine: {machine.title} has no best Otto cycle with {profile} ramps at c = {objective.weight:g}, "
+            "a stroke shrinks to nothing"
         )
     found.sort(key=lambda f: -f[0])
     return [

@@ -305,7 +305,5 @@ class OscillatorEngine(AffineMachine):
         heat[:, :, 1] = (taken * square)[:, None] * indicator
         return AffineMap(matrix, offset, heat, gain[:, None] * indicator)
 
-    def count(
-        self, x: FloatArray, after: FloatArray, control: Control, dt: float, weights: FloatArray
-    ) -> Counted:
+    def count(self, x: FloatArray, after: FloatArray, control: Control, dt: float, weights: FloatArray) -> Counted:
         return count_oscillator(self, x, after, control, dt, weights)

@@ -7,6 +7,7 @@ digit of the source, but where a comment says more.
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -68,7 +69,7 @@ def _frictionless(machine: OscillatorEngine, ends: tuple[float, float] | None) -
 
 def _rounded_adiabats() -> tuple[float, float]:
     """Best power, and length of the isochores, of frictionless adiabats of 4 steps each."""
-    found = minimize_scalar(
+    found: Any = minimize_scalar(
         lambda t: -float(frictionless_heat_rates(NARROW, t, t, *ENDS, 8 * DT).sum()),
         bounds=(1.0, 4.0),
         method="bounded",

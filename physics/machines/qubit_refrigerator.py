@@ -271,9 +271,7 @@ class QubitRefrigerator(AffineMachine):
 
     # ---- counting ---------------------------------------------------------------------------------------------
 
-    def count(
-        self, x: FloatArray, after: FloatArray, control: Control, dt: float, weights: FloatArray
-    ) -> Counted:
+    def count(self, x: FloatArray, after: FloatArray, control: Control, dt: float, weights: FloatArray) -> Counted:
         return count_qubit(self, x, after, control, dt, weights)
 
     def tilted(self, control: Control, dt: float, field: np.ndarray) -> np.ndarray:

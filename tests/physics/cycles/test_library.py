@@ -1,6 +1,5 @@
 """The reference cycles by name: every one for the machines it fits, on the time grid, within the laws."""
 
-import time
 from math import pi
 
 import numpy as np
@@ -10,6 +9,7 @@ from szilard.agents.open_loop import CycleAgent
 from szilard.envs.catalogue import CATALOGUE, configure
 from szilard.physics.cycles.library import CYCLES, make_cycle
 from szilard.physics.cycles.objective import Objective
+from szilard.physics.machine import AffineMachine
 from szilard.physics.machines.oscillator import OscillatorEngine
 from szilard.physics.machines.qubit_refrigerator import QubitRefrigerator
 from szilard.physics.machines.two_level import TwoLevelEngine
@@ -55,10 +55,10 @@ def test_two_level_engine_keeps_its_cycles():
 
 
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda e: e.id)
-def test_baselines_of_the_catalogue_are_built_in_no_time(entry):
+def test_baselines_of_the_catalogue_are_cycles_of_the_machine(entry):
     machine, settings = configure(entry.id)
+    assert isinstance(machine, AffineMachine)
     for name in entry.baselines:
-        start = time.process_time()
         cycle = make_cycle(name, machine, settings["dt"])
-        assert time.process_time() - start < 3.0
+        assert np.allclose(cycle.durations, settings["dt"])
         assert cycle.machine is machine

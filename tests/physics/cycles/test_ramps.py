@@ -50,9 +50,9 @@ def test_best_durations_of_every_ramp(profile, durations, power, eta, published)
         assert strokes(best) == pytest.approx(durations, abs=7e-4)
     else:
         # without the search: no better durations are near
-        best = ramp_otto(ENGINE, *durations, profile)
+        best = ramp_otto(ENGINE, *durations, profile=profile)
         for change in np.vstack([0.02 * np.eye(4), -0.02 * np.eye(4)]):
-            other = ramp_otto(ENGINE, *(durations + change), profile, ramp_steps=500)
+            other = ramp_otto(ENGINE, *(durations + change), profile=profile, ramp_steps=500)
             assert mean_objective(other, Objective()) * 0.175 < power - 5e-7
     limit = best.limit_cycle()
     assert limit.power == pytest.approx(power, abs=6e-7)
@@ -135,7 +135,7 @@ def test_on_the_grid_no_neighbour_is_better(c):
             n = np.array(counts)
             n[k] += change
             u = [ENGINE.u_min, ENGINE.u_max]
-            up, down = (np.linspace(*ends, 2 * m + 1)[1::2] for ends, m in ((u, n[1]), (u[::-1], n[3])))
+            up, down = (np.linspace(a, b, 2 * m + 1)[1::2] for a, b, m in ((*u, n[1]), (*u[::-1], n[3])))
             values = np.concatenate([np.full(n[0], u[0]), up, np.full(n[2], u[1]), down])[:, None]
             moved = Cycle(ENGINE, values, np.repeat([1, 2, 0, 2], n), np.full(n.sum(), DT))
             assert mean_objective(moved, objective) < value
