@@ -34,7 +34,7 @@ WINDOW = 16
 """Rows of the history that are used: after so many corrections the start is forgotten."""
 
 HIDDEN = 32
-FIRST, FURTHER, BATCH = 600, 2, 256
+FIRST, FURTHER, BATCH = 1500, 2, 256
 """Updates at the first call of ``fit`` and at every further one, and histories per update."""
 
 RATE, UNTIL = 5e-3, 0.6

@@ -141,13 +141,20 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
 """What differs from ``PRESETS[algorithm]`` on an environment: fields of ``Preset`` by (algorithm, environment id)."""
 
 
-def preset_for(algorithm: str, env_id: str) -> Preset:
-    """The preset of ``algorithm`` with what is tuned for the environment ``env_id`` (full id).
+BLACK_BOX: dict[tuple[str, str], dict[str, Any]] = {
+    ("hybrid_sac", "szilard/QubitRefrigerator-v0"): {"steps": 40_000, "hyperparameters": {"gamma": 0.97}},
+    ("hybrid_sac", "szilard/OscillatorEngine-v0"): {"steps": 40_000, "hyperparameters": {"gamma": 0.97}},
+}
+"""The same where the agent sees a history instead of the state."""
+
+
+def preset_for(algorithm: str, env_id: str, observation: str = "state") -> Preset:
+    """The preset of ``algorithm`` with what is tuned for the environment ``env_id`` (full id) and observation.
 
     ``hyperparameters``, and ``policy_kwargs`` in them, are merged key by key.
     """
     preset = PRESETS[algorithm]
-    tuned = dict(TUNED.get((algorithm, env_id), {}))
+    tuned = dict((TUNED if observation == "state" else BLACK_BOX).get((algorithm, env_id), {}))
     if "hyperparameters" in tuned:
         tuned["hyperparameters"] = merged(preset.hyperparameters, tuned["hyperparameters"])
     return replace(preset, **tuned)

@@ -20,7 +20,7 @@ from .observations import make_view
 from .rewards import Dissipation, EntropyFlux, HeatFlux, Reward, make_reward
 from .weight import Weight
 
-POWERS = ("shaped_power", "power", "heat_flux")
+POWERS = ("shaped_power", "power", "heat_flux", "measured_power")
 """Rewards with the power as their long-run average."""
 
 HISTORY = 512
@@ -48,7 +48,7 @@ class Kernel:
         num: number of systems K.
         dt: duration of a step (time unit of the machine), > 0.
         reward: a ``Reward``, its name, or weights by name; ``None``: ``"shaped_power"`` where the state is seen, else
-            ``"heat_flux"``, which can be measured without knowing the state.
+            ``"measured_power"``, which can be measured without knowing the state.
         check_laws: audit the first and second law in every step.
         keep_history: keep the last steps of system 0 for rendering.
         observation, history: what the agent sees, see ``make_view``.
@@ -75,7 +75,7 @@ class Kernel:
         check_positive("dt", dt)
         self.machine, self.num, self.dt = machine, num, float(dt)
         self.view = make_view(machine, num, self.dt, observation, history)
-        usual = "shaped_power" if observation == "state" else "heat_flux"
+        usual = "shaped_power" if observation == "state" else "measured_power"
         self.reward = make_reward(usual if reward is None else reward)
         self.weight = None if weight is None else Weight(weight, num)
         if self.weight is not None and not self.reward.follows_power:

@@ -36,9 +36,9 @@ class MachineEnv(gym.Env[NDArray[np.float32], Any]):
         of the state; see ``szilard.envs.observations``. With a range of weights the last number is the weight, its
         range scaled to [-1, 1].
     Reward:
-        Dimensionless, of order one; see ``szilard.envs.rewards``. Shaped power by default, in black-box mode the heat
-        flux: the reference energy of the shaped one is a function of the state. With ``weight`` = c it is
-        c P/P0 - (1 - c) Sigma/Sigma0.
+        Dimensionless, of order one; see ``szilard.envs.rewards``. Shaped power by default, in black-box mode the mean
+        of measured heat and work: the reference energy of the shaped one is a function of the state. With
+        ``weight`` = c it is c P/P0 - (1 - c) Sigma/Sigma0.
     Info:
         The ledger of the step in physical units: ``time``, ``power``, ``work``, ``heat`` (one per bath),
         ``energy_change``, ``entropy_change``, ``entropy_production``, ``law_residual``, ``control``, ``choice``,

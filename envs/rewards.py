@@ -3,7 +3,7 @@
 Powers are measured in the machine's ``power_unit`` P0 and rates of entropy production in ``dissipation_unit``
 Sigma0, so the same hyper-parameters fit every variant of a machine.
 
-Three rewards have the same long-run average, the power, for *every* policy, because they differ by the change of a
+Four rewards have the same long-run average, the power, for *every* policy, because they differ by the change of a
 state function; but they are not equally learnable (see the README, "Why shaped power"):
 
 * ``Power``: work extracted in the step. Compression costs before expansion pays: doing nothing is a local optimum.
@@ -11,6 +11,7 @@ state function; but they are not equally learnable (see the README, "Why shaped 
   prefers to charge the system once.
 * ``ShapedPower``: heat minus the change of a reference energy, = power + Delta(E - U_ref) / dt. Every stroke of a
   good cycle is positive by itself, so a short horizon is enough. The default.
+* ``MeasuredPower``: mean of the first two. Needs no state and no reference energy: the default in black-box mode.
 """
 
 from __future__ import annotations
@@ -82,6 +83,25 @@ class HeatFlux(Reward):
 
     def to_spec(self) -> str:
         return "heat_flux"
+
+
+@dataclass(frozen=True)
+class MeasuredPower(HeatFlux):
+    """Mean of the heat taken up and the work extracted, r = [sum_a Q_a - W] / (2 dt P0); the default in black-box mode.
+
+    It is measured without knowing the state. The potential is half the internal energy, which the first law gives from
+    the same two meters: charging the system pays half as much as by heat alone, and each of compression and expansion
+    is charged half as much as by work alone. Of a refrigerator the cooling power.
+    """
+
+    def __call__(
+        self, machine: Machine, before: FloatArray, after: FloatArray, flows: EnergyFlows, dt: float
+    ) -> FloatArray:
+        both = flows.heat @ machine.power_weights + machine.output(flows)
+        return both * (0.5 / (dt * machine.power_unit))
+
+    def to_spec(self) -> str:
+        return "measured_power"
 
 
 @dataclass(frozen=True)
@@ -174,6 +194,7 @@ REWARDS: dict[str, Callable[[], Reward]] = {
     "shaped_power": ShapedPower,
     "power": Power,
     "heat_flux": HeatFlux,
+    "measured_power": MeasuredPower,
     "dissipation": Dissipation,
     "entropy_flux": EntropyFlux,
 }

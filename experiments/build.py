@@ -59,7 +59,7 @@ def build(config: RunConfig) -> Built:
     environment, agent = config.environment, config.agent
     if agent.n_envs is None or agent.encoding is None or agent.levels is None:
         raise ParameterError("agent: call config.resolved() first, it fills in what the preset says")
-    preset = preset_for(agent.algorithm, environment.id)
+    preset = preset_for(agent.algorithm, environment.id, environment.parameters.get("observation", "state"))
     parameters = {"max_episode_steps": preset.episode_steps, **environment.parameters}
     native = make_vec(environment.id, agent.n_envs, preset=environment.preset, **parameters)
     bridge = SB3VecEnv(EncodeVectorAction(native, agent.encoding, agent.levels))

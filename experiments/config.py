@@ -164,7 +164,7 @@ class RunConfig:
         from ..agents.presets import preset_for
 
         environment, agent, run = self.environment, self.agent, self.run
-        preset = preset_for(agent.algorithm, environment.id)
+        preset = preset_for(agent.algorithm, environment.id, environment.parameters.get("observation", "state"))
         steps = _default(agent.steps, preset.steps)
         intervals = {"evaluate_every": steps // 20, "checkpoint_every": steps // 10, "log_every": steps // 200}
         return RunConfig(

@@ -111,7 +111,7 @@ def _told_apart(runs: list[LearnedRun]) -> list[LearnedRun]:
         mine = _settings(run)
         changed = [k for k in dict.fromkeys(k for s in alike for k in s) if len({str(s.get(k)) for s in alike}) > 1]
         if changed:
-            group = f"{run.contender.group} ({', '.join(f'{k}={mine.get(k)}' for k in changed)})"
+            group = f"{run.contender.group} ({', '.join(f'{k}={mine[k]}' for k in changed if k in mine)})"
             who = dataclasses.replace(run.contender, group=group, label=f"{group}, seed {run.contender.seed}")
             run = dataclasses.replace(run, contender=who)
         told.append(run)

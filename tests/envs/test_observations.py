@@ -133,7 +133,7 @@ def test_the_start_state_can_be_set() -> None:
 def test_the_default_reward_can_be_measured(observation: str) -> None:
     env = gym.make(FRIDGE, observation=observation).unwrapped
     assert env.observation_space.shape == (128 * (4 if observation == "history" else 2),)
-    assert env.kernel.reward.to_spec() == "heat_flux"  # type: ignore[attr-defined]
+    assert env.kernel.reward.to_spec() == "measured_power"  # type: ignore[attr-defined]
     own = gym.make(FRIDGE, observation=observation, reward="power").unwrapped
     assert own.kernel.reward.to_spec() == "power"  # type: ignore[attr-defined]
 

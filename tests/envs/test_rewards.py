@@ -28,7 +28,7 @@ def episode(reward: Reward | str | dict[str, float], steps: int = 400) -> tuple[
     return np.array(rewards), {"work": np.array(work), "sigma": np.array(sigma)}
 
 
-@pytest.mark.parametrize("name", ["power", "heat_flux", "shaped_power"])
+@pytest.mark.parametrize("name", ["power", "heat_flux", "measured_power", "shaped_power"])
 def test_power_rewards_telescope(name: str) -> None:
     rewards, ledger = episode(name)
     machine = szilard.make_vec(ID).machine
