@@ -62,7 +62,7 @@ class At(BaseCallback):
 
     def _on_step(self) -> bool:
         if self.num_timesteps == self.step:
-            os.kill(os.getpid(), self.number)
+            signal.raise_signal(self.number)  # this thread: it has been handled when the next line runs
         return True
 
 
