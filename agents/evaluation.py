@@ -176,7 +176,9 @@ def _efficiency(machine: Machine, heat_rates: FloatArray) -> tuple[float, float]
         gain, cost = float(heat_rates[cold]), -extracted
     else:
         gain, cost = extracted, float(heat_rates[hot])
-    return (gain / cost if gain > 0 and cost > 0 else np.nan), carnot_bound(machine)
+    # heats that vanish leave round-off, and round-off over round-off may be anything
+    least = 1e-12 * machine.power_unit
+    return (gain / cost if gain > least and cost > least else np.nan), carnot_bound(machine)
 
 
 def carnot_bound(machine: Machine) -> float:

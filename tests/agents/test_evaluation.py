@@ -10,6 +10,7 @@ import pytest
 from szilard.agents.evaluation import evaluate
 from szilard.agents.open_loop import CycleAgent, RandomAgent
 from szilard.physics.cycles.cycle import Cycle
+from szilard.physics.machines.oscillator import OscillatorEngine
 from szilard.physics.machines.two_level import TwoLevelEngine
 from szilard.physics.validation import ParameterError
 
@@ -71,6 +72,18 @@ def test_idle_is_worth_nothing() -> None:
     assert seen.power == 0.0
     assert np.isnan(seen.efficiency)
     assert seen.limit_cycle is None
+
+
+def test_doing_nothing_in_a_costly_way_has_no_efficiency() -> None:
+    """Both baths at one frequency, no work: what is left is round-off, and no efficiency above Carnot's."""
+    engine = OscillatorEngine()
+    for u in (0.6, 0.77, 0.9):
+        held = Cycle(engine, np.full((3, 1), u), np.array([0, 1, 2]), np.full(3, 0.2))
+        found = evaluate(CycleAgent(held, 0.2), engine, 0.2, n_starts=2)
+        assert abs(found.power) < 1e-12
+        assert np.isnan(found.efficiency)
+    cold = Cycle(engine, np.array([[0.6], [0.9]]), np.array([1, 1]), np.full(2, 0.2))
+    assert np.isnan(evaluate(CycleAgent(cold, 0.2), engine, 0.2, n_starts=2).efficiency)
 
 
 def test_feedback_policy_ends_in_its_cycle() -> None:
