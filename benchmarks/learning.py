@@ -51,6 +51,9 @@ class Task:
     published: float | None = None
 
 
+BLACK_BOX = {"observation": "history", "history": 32}
+"""The agent sees its last actions and the heat fluxes, and nothing of the state."""
+
 _TWO_LEVEL = ("szilard/TwoLevelEngine-v0", "ErdmanNoe2022")
 TASKS: dict[str, Task] = {
     "two-level engine": Task(*_TWO_LEVEL, seconds=60.0),
@@ -60,6 +63,8 @@ TASKS: dict[str, Task] = {
     "refrigerator, Q = 4": Task("szilard/QubitRefrigerator-v0", "ErdmanNoe2023", published=8.631e-4),
     "refrigerator, Q = 30": Task("szilard/QubitRefrigerator-v0", "ErdmanNoe2022"),
     "oscillator, narrow": Task("szilard/OscillatorEngine-v0", "ErdmanNoe2022", published=0.189),
+    "refrigerator, Q = 4, black box": Task("szilard/QubitRefrigerator-v0", "ErdmanNoe2023", BLACK_BOX),
+    "oscillator, narrow, black box": Task("szilard/OscillatorEngine-v0", "ErdmanNoe2022", BLACK_BOX),
 }
 
 Row = dict[str, Any]
@@ -117,7 +122,8 @@ def environment_seconds(algorithm: str, task: Task) -> float:
     import szilard
     from szilard.agents.presets import preset_for
 
-    num, repeats = preset_for(algorithm, task.environment).n_envs, 500
+    seen = task.parameters.get("observation", "state")
+    num, repeats = preset_for(algorithm, task.environment, seen).n_envs, 500
     env = szilard.make_vec(task.environment, num, preset=task.preset, **task.parameters)
     env.reset(seed=0)
     action = env.action_space.sample()
