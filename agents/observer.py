@@ -30,8 +30,8 @@ from .history import split
 DIM = 5
 """Numbers of the hidden state."""
 
-WINDOW = 16
-"""Rows of the history that are used: after so many corrections the start is forgotten."""
+WINDOW = 32
+"""Rows of the history that are used at most. They must outlast what the heat does not show, such as coherence."""
 
 HIDDEN = 32
 FIRST, FURTHER, BATCH = 1500, 2, 256

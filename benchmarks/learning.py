@@ -51,9 +51,8 @@ class Task:
     published: float | None = None
 
 
-BLACK_BOX = {"observation": "history", "history": 32}
-"""The agent sees its last actions and the heat fluxes, and nothing of the state."""
-
+# the agent sees its last actions and the heat fluxes, and nothing of the state
+_BLACK_BOX = {"observation": "history"}
 _TWO_LEVEL = ("szilard/TwoLevelEngine-v0", "ErdmanNoe2022")
 TASKS: dict[str, Task] = {
     "two-level engine": Task(*_TWO_LEVEL, seconds=60.0),
@@ -63,8 +62,12 @@ TASKS: dict[str, Task] = {
     "refrigerator, Q = 4": Task("szilard/QubitRefrigerator-v0", "ErdmanNoe2023", published=8.631e-4),
     "refrigerator, Q = 30": Task("szilard/QubitRefrigerator-v0", "ErdmanNoe2022"),
     "oscillator, narrow": Task("szilard/OscillatorEngine-v0", "ErdmanNoe2022", published=0.189),
-    "refrigerator, Q = 4, black box": Task("szilard/QubitRefrigerator-v0", "ErdmanNoe2023", BLACK_BOX),
-    "oscillator, narrow, black box": Task("szilard/OscillatorEngine-v0", "ErdmanNoe2022", BLACK_BOX),
+    "refrigerator, Q = 4, black box": Task(
+        "szilard/QubitRefrigerator-v0", "ErdmanNoe2023", {**_BLACK_BOX, "history": 32}
+    ),
+    "oscillator, narrow, black box": Task(
+        "szilard/OscillatorEngine-v0", "ErdmanNoe2022", {**_BLACK_BOX, "history": 16}
+    ),
 }
 
 Row = dict[str, Any]
