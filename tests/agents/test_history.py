@@ -129,8 +129,9 @@ def test_what_lies_before_the_reset_changes_nothing() -> None:
     assert not net.follow(rows)[1][0, :4].any()
 
 
-def test_it_finds_the_hidden_state_from_actions_and_heat() -> None:
+def test_it_finds_the_hidden_state_from_actions_and_heat(monkeypatch: pytest.MonkeyPatch) -> None:
     """The population of the two-level engine is a function of the state that was found, though never shown."""
+    monkeypatch.setattr("szilard.agents.observer.FIRST", 500)
     venv = szilard.make_vec("TwoLevelEngine-v0", 64, observation="history", history=12)
     venv.reset(seed=0)
     venv.action_space.seed(0)
