@@ -190,8 +190,13 @@ def test_second_signal_acts_at_once(tmp_path: Path) -> None:
         def _on_step(self) -> bool:
             return super()._on_step() and super()._on_step()
 
-    with pytest.raises(KeyboardInterrupt):
-        train(config(tmp_path / "run", "ppo"), [Twice(64, signal.SIGINT)])
+    # a shell starts background jobs with SIGINT ignored
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(config(tmp_path / "run", "ppo"), [Twice(64, signal.SIGINT)])
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_time_limit_and_more_steps(tmp_path: Path) -> None:
