@@ -20,7 +20,34 @@ from .rewards import Reward
 RENDER_MODES = ("human", "rgb_array")
 
 
-class MachineEnv(gym.Env[NDArray[np.float32], Any]):
+class _OfKernel:
+    """What both faces tell of their kernel."""
+
+    kernel_class: ClassVar[type[Kernel]] = Kernel
+    kernel: Kernel
+
+    @property
+    def machine(self) -> Machine:
+        """The machine behind the environment."""
+        return self.kernel.machine
+
+    @property
+    def n_choices(self) -> int:
+        """Number of discrete choices; 1 for a machine without one."""
+        return self.machine.control_space.n_choices
+
+    @property
+    def history_layout(self) -> HistoryLayout | None:
+        """How the observed history is laid out; ``None`` where the state is seen."""
+        return self.kernel.view.layout
+
+    @property
+    def shows_weight(self) -> bool:
+        """Whether the last observed number is the weight of the reward."""
+        return self.kernel.weight is not None and self.kernel.weight.drawn
+
+
+class MachineEnv(_OfKernel, gym.Env[NDArray[np.float32], Any]):
     """A thermal machine as a Gymnasium environment.
 
     Description:
@@ -57,7 +84,6 @@ class MachineEnv(gym.Env[NDArray[np.float32], Any]):
         ThermodynamicsViolation: if a step breaks a law (``check_laws``).
     """
 
-    kernel_class: ClassVar[type[Kernel]] = Kernel
     metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 10}  # noqa: RUF012 (as Gymnasium)
 
     def __init__(
@@ -79,26 +105,6 @@ class MachineEnv(gym.Env[NDArray[np.float32], Any]):
         self.observation_space = self.kernel.observation_space
         self.action_space = self.kernel.action_space
         self._window: Any = None
-
-    @property
-    def machine(self) -> Machine:
-        """The machine behind the environment."""
-        return self.kernel.machine
-
-    @property
-    def n_choices(self) -> int:
-        """Number of discrete choices; 1 for a machine without one."""
-        return self.machine.control_space.n_choices
-
-    @property
-    def history_layout(self) -> HistoryLayout | None:
-        """How the observed history is laid out; ``None`` where the state is seen."""
-        return self.kernel.view.layout
-
-    @property
-    def shows_weight(self) -> bool:
-        """Whether the last observed number is the weight of the reward."""
-        return self.kernel.weight is not None and self.kernel.weight.drawn
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -161,7 +167,7 @@ class MachineEnv(gym.Env[NDArray[np.float32], Any]):
         self.kernel.set_state(saved)
 
 
-class MachineVectorEnv(VectorEnv[NDArray[np.float32], Any, Any]):
+class MachineVectorEnv(_OfKernel, VectorEnv[NDArray[np.float32], Any, Any]):
     """K copies of a thermal machine stepped as one batch; the same kernel as ``MachineEnv``.
 
     Autoreset is SAME_STEP: the step that truncates returns the first observation of the next episode, with the last
@@ -178,7 +184,6 @@ class MachineVectorEnv(VectorEnv[NDArray[np.float32], Any, Any]):
         ThermodynamicsViolation: if a step breaks a law (``check_laws``).
     """
 
-    kernel_class: ClassVar[type[Kernel]] = Kernel
     metadata: dict[str, Any] = {  # noqa: RUF012 (declared so by Gymnasium)
         "render_modes": ["rgb_array"],
         "render_fps": 10,
@@ -212,26 +217,6 @@ class MachineVectorEnv(VectorEnv[NDArray[np.float32], Any, Any]):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.elapsed = np.zeros(num_envs, dtype=np.int64)
         self._everywhere = np.ones(num_envs, dtype=bool)
-
-    @property
-    def machine(self) -> Machine:
-        """The machine behind the environment."""
-        return self.kernel.machine
-
-    @property
-    def n_choices(self) -> int:
-        """Number of discrete choices; 1 for a machine without one."""
-        return self.machine.control_space.n_choices
-
-    @property
-    def history_layout(self) -> HistoryLayout | None:
-        """How the observed history is laid out; ``None`` where the state is seen."""
-        return self.kernel.view.layout
-
-    @property
-    def shows_weight(self) -> bool:
-        """Whether the last observed number is the weight of the reward."""
-        return self.kernel.weight is not None and self.kernel.weight.drawn
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
