@@ -4,6 +4,9 @@ An episode return is the wrong score for a cyclic machine: it contains the trans
 system at truncation, and a finite window can exceed the optimum. Here the deterministic policy runs from many
 starts; after a burn-in the controls that it repeats are taken as a ``Cycle`` and averaged over the exact periodic
 state. From a policy that does not repeat, the window that closes best on itself is taken as the cycle.
+
+A machine with measurements has no limit cycle: its averages are those of many long runs, with their standard error. The
+power is counted as heat there, which differs from the work by the change of a bounded energy and fluctuates less.
 """
 
 from __future__ import annotations
@@ -54,6 +57,9 @@ class Evaluation:
             does not repeat; ``None`` if there is none (no bath, or a machine that is not affine).
         law_residual: largest first-law residual met (energy).
         min_entropy_production: smallest entropy production of a step met (nats).
+        dissipation_rate: what the output costs, nats per time: the entropy production, or the entropy of the records.
+        standard_error: of the power, from the spread over the starts; 0 for a deterministic machine.
+        choice_fractions: fraction of the steps with each choice, shape (n_choices,).
     """
 
     power: float
@@ -67,6 +73,14 @@ class Evaluation:
     limit_cycle: LimitCycle | None
     law_residual: float
     min_entropy_production: float
+    dissipation_rate: float
+    standard_error: float
+    choice_fractions: FloatArray
+
+    def objective(self, machine: Machine, weight: float) -> float:
+        """c P/P0 - (1 - c) D/D0 with the weight c."""
+        cost = (1.0 - weight) * self.dissipation_rate / machine.dissipation_unit
+        return weight * self.power / machine.power_unit - cost
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data (lists and numbers), without the cycle's flows."""
@@ -82,6 +96,9 @@ class Evaluation:
             "cycle": self.limit_cycle.cycle.to_dict() if self.limit_cycle else None,
             "law_residual": self.law_residual,
             "min_entropy_production": self.min_entropy_production,
+            "dissipation_rate": self.dissipation_rate,
+            "standard_error": self.standard_error,
+            "choice_fractions": self.choice_fractions.tolist(),
         }
 
 
@@ -94,6 +111,7 @@ class _Record:
         self.choice: IntArray = np.empty((steps, starts), dtype=np.int64)
         self.output = np.empty((steps, starts))
         self.heat = np.empty((steps, starts, len(machine.bath_names)))
+        self.dissipation = np.empty((steps, starts))
 
 
 def evaluate(
@@ -102,9 +120,9 @@ def evaluate(
     dt: float,
     encoding: str | None = None,
     levels: int = 15,
-    n_starts: int = 16,
+    n_starts: int | None = None,
     burn_in: int = 256,
-    window: int = 512,
+    window: int | None = None,
     seed: int = 0,
     settings: Mapping[str, Any] | None = None,
     weight: float | None = None,
@@ -117,14 +135,16 @@ def evaluate(
         dt: duration of a step.
         encoding: action encoding that the agent speaks; ``None`` for native actions.
         levels: grid points per control of a grid encoding.
-        n_starts: number S of start states.
+        n_starts: number S of start states; default 16, with measurements 128.
         burn_in: steps before the window; never less than twice the history that the agent sees.
-        window: steps of the window; twice the longest period that can be found.
+        window: steps of the window; twice the longest period that can be found. Default 512, with measurements 1024.
         seed: seed of the start states; evaluation uses its own generators and disturbs no training.
         settings: further arguments of ``MachineVectorEnv``: what the agent sees (``observation``, ``history``,
             a range of weights ``weight``).
         weight: the weight that an agent conditioned on it is told; ``None``: the largest of its range, the power.
     """
+    n_starts = (128 if machine.is_stochastic else 16) if n_starts is None else n_starts
+    window = (1024 if machine.is_stochastic else 512) if window is None else window
     native = MachineVectorEnv(machine, dt, n_starts, **(settings or {}))
     burn_in = max(burn_in, 2 * native.kernel.view.steps)
     venv: Any = native if encoding is None else EncodeVectorAction(native, encoding, levels)
@@ -146,6 +166,10 @@ def evaluate(
             record.states[t + 1] = ledger["state"]
             record.values[t], record.choice[t] = ledger["control"], ledger["choice"]
             record.output[t], record.heat[t] = ledger["power"] * dt, ledger["heat"]
+            record.dissipation[t] = ledger.get("dissipation", ledger["entropy_production"])
+    fractions = np.bincount(record.choice.ravel(), minlength=native.n_choices) / record.choice.size
+    if machine.is_stochastic:
+        return _long_average(machine, dt, record, fractions, residual, smallest)
     averages = [_average(machine, dt, record, k) for k in range(n_starts)]
     powers = np.array([a[0] for a in averages])
     heat_rates = np.mean([a[1] for a in averages], axis=0)
@@ -153,10 +177,11 @@ def evaluate(
     middle = int(np.argsort(powers)[len(powers) // 2])
     periods = np.array([c.period if c and repeats else np.nan for _, _, c, repeats in averages])
     efficiency, carnot = _efficiency(machine, heat_rates)
+    entropy_production_rate = -float(machine.betas @ heat_rates)
     return Evaluation(
         power=float(powers.mean()),
         heat_rates=heat_rates,
-        entropy_production_rate=-float(machine.betas @ heat_rates),
+        entropy_production_rate=entropy_production_rate,
         efficiency=efficiency,
         efficiency_ratio=efficiency / carnot if carnot > 0 else np.nan,
         period=float(periods[0]) if np.ptp(periods) < 0.5 * dt else np.nan,
@@ -165,24 +190,65 @@ def evaluate(
         limit_cycle=cycles[middle],
         law_residual=residual,
         min_entropy_production=smallest,
+        dissipation_rate=entropy_production_rate,
+        standard_error=0.0,
+        choice_fractions=fractions,
     )
 
 
-def _efficiency(machine: Machine, heat_rates: FloatArray) -> tuple[float, float]:
-    """Efficiency of an engine or coefficient of performance of a refrigerator (NaN if it is none), and Carnot's."""
+def _long_average(
+    machine: Machine, dt: float, record: _Record, fractions: FloatArray, residual: float, smallest: float
+) -> Evaluation:
+    """Averages over whole runs, of a machine with measurements."""
+    rates = record.heat.mean(axis=0) / dt
+    powers, heat_rates = rates @ machine.power_weights, rates.mean(axis=0)
+    dissipation = float(record.dissipation.mean()) / dt
+    # entropy of the records: what the baths' entropy production and the erasure add up to
+    records = dissipation + (float(machine.betas @ heat_rates) if machine.is_refrigerator else 0.0)
+    efficiency, carnot = _efficiency(machine, heat_rates, records)
+    return Evaluation(
+        power=float(powers.mean()),
+        heat_rates=heat_rates,
+        entropy_production_rate=records - float(machine.betas @ heat_rates),
+        efficiency=efficiency,
+        efficiency_ratio=efficiency / carnot if carnot > 0 else np.nan,
+        period=np.nan,
+        powers=powers,
+        periodic=0.0,
+        limit_cycle=None,
+        law_residual=residual,
+        min_entropy_production=smallest,
+        dissipation_rate=dissipation,
+        standard_error=float(powers.std(ddof=1) / np.sqrt(len(powers))) if len(powers) > 1 else np.nan,
+        choice_fractions=fractions,
+    )
+
+
+def _efficiency(machine: Machine, heat_rates: FloatArray, records: float = 0.0) -> tuple[float, float]:
+    """Efficiency of an engine or coefficient of performance of a refrigerator (NaN if it is none), and its bound.
+
+    Erasing records (nats per time) is paid for at the temperature of the hottest bath. So Carnot's bound holds for a
+    refrigerator with measurements, and with a single bath the efficiency P/(T x records) has the bound 1 (Landauer).
+    """
     hot, cold = np.argmin(machine.betas), np.argmax(machine.betas)
     extracted = float(heat_rates.sum())  # in the long run, since the internal energy is bounded
+    erasure = records / float(machine.betas[hot])
     if machine.is_refrigerator:
-        gain, cost = float(heat_rates[cold]), -extracted
+        gain, cost = float(heat_rates[cold]), erasure - extracted
     else:
-        gain, cost = extracted, float(heat_rates[hot])
+        gain, cost = extracted, erasure if machine.is_stochastic else float(heat_rates[hot])
     # heats that vanish leave round-off, and round-off over round-off may be anything
     least = 1e-12 * machine.power_unit
     return (gain / cost if gain > least and cost > least else np.nan), carnot_bound(machine)
 
 
 def carnot_bound(machine: Machine) -> float:
-    """Carnot's bound of the efficiency, or of the coefficient of performance of a refrigerator."""
+    """Carnot's bound of the efficiency, or of the coefficient of performance of a refrigerator.
+
+    Of a demon with one bath it is 1, Landauer's bound of power over the cost of erasing its records.
+    """
+    if machine.is_stochastic and len(machine.betas) == 1:
+        return 1.0
     ratio = float(machine.betas.min() / machine.betas.max())
     if machine.is_refrigerator:
         return ratio / (1.0 - ratio) if ratio < 1.0 else np.inf

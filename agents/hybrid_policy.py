@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch as th
@@ -32,8 +33,8 @@ class HybridSample(NamedTuple):
 
     Attributes:
         log_choice: ln p(d | s), (B, n).
-        control: u_d in (-1, 1), reparametrised, (B, n, m).
-        log_control: ln pi(u_d | s, d), (B, n).
+        control: u_d in (-1, 1), reparametrised, (B, n, m); zero where a choice does not use a control.
+        log_control: ln pi(u_d | s, d), (B, n), of the controls that are used.
     """
 
     log_choice: th.Tensor
@@ -41,19 +42,22 @@ class HybridSample(NamedTuple):
     log_control: th.Tensor
 
 
-def squashed_log_density(raw: th.Tensor, log_std: th.Tensor, noise: th.Tensor) -> th.Tensor:
-    """ln pi(tanh(raw)) for raw = mean + std * noise, summed over the last axis (the m controls)."""
+def squashed_log_density(raw: th.Tensor, log_std: th.Tensor, noise: th.Tensor, used: th.Tensor) -> th.Tensor:
+    """ln pi(tanh(raw)) for raw = mean + std * noise, summed over the controls (last axis) that are ``used``."""
     gauss = -0.5 * noise.square() - log_std - 0.5 * math.log(2 * math.pi)
     # ln(1 - tanh(x)^2) = 2 (ln 2 - x - softplus(-2 x)), exact where 1 - tanh^2 underflows
-    return (gauss - 2.0 * (math.log(2.0) - raw - functional.softplus(-2.0 * raw))).sum(-1)
+    return ((gauss - 2.0 * (math.log(2.0) - raw - functional.softplus(-2.0 * raw))) * used).sum(-1)
 
 
 class HybridActor(nn.Module):
-    """p(d | s) by softmax, and for each choice a squashed Gaussian for the controls."""
+    """p(d | s) by softmax, and for each choice a squashed Gaussian for the controls that it uses."""
 
-    def __init__(self, n_in: int, n_choices: int, n_controls: int, net_arch: list[int], activation: type[nn.Module]):
+    used: th.Tensor
+
+    def __init__(self, n_in: int, used: th.Tensor, net_arch: list[int], activation: type[nn.Module]):
         super().__init__()
-        self.n_choices, self.n_controls = n_choices, n_controls
+        self.n_choices, self.n_controls = n_choices, n_controls = used.shape
+        self.register_buffer("used", used, persistent=False)
         width = n_choices * (1 + 2 * n_controls)
         self.net = nn.Sequential(*create_mlp(n_in, width, net_arch, activation))
 
@@ -69,7 +73,7 @@ class HybridActor(nn.Module):
         log_choice, mean, log_std = self(features)
         noise = th.randn_like(mean)
         raw = th.addcmul(mean, log_std.exp(), noise)
-        return HybridSample(log_choice, th.tanh(raw), squashed_log_density(raw, log_std, noise))
+        return HybridSample(log_choice, th.tanh(raw) * self.used, squashed_log_density(raw, log_std, noise, self.used))
 
 
 class EnsembleCritic(nn.Module):
@@ -112,12 +116,15 @@ class HybridSACPolicy(BasePolicy):
         explore: probability with which a training action draws its choice uniformly.
         explore_control: probability with which a training action draws its controls uniformly: a Gaussian head sees
             one maximum of Q at a time, and what lies beyond it is known only from such draws.
+        used: whether a choice (first index) uses a control (second index); ``None``: each uses all. What a choice does
+            not use is no action: it has no entropy, and the critics see a zero.
 
     Raises:
         ParameterError: if the spaces are not flat boxes, or the action box is not [-1, 1].
     """
 
     eye: th.Tensor
+    used: th.Tensor
 
     def __init__(
         self,
@@ -135,6 +142,7 @@ class HybridSACPolicy(BasePolicy):
         weight_scale: float | None = None,
         history: tuple[int, int, int, int] | None = None,
         observer: bool = True,
+        used: Sequence[Sequence[bool]] | None = None,
         **kwargs: Any,
     ):
         kwargs.pop("use_sde", None)  # passed by SB3 to every policy
@@ -152,6 +160,10 @@ class HybridSACPolicy(BasePolicy):
         self.n_critics, self.activation_fn = n_critics, activation_fn
         self.n_frequencies, self.frequency_scale = n_frequencies, frequency_scale
 
+        mask = th.ones(n_choices, self.n_controls) if used is None else th.tensor(used, dtype=th.float)
+        if mask.shape != (n_choices, self.n_controls):
+            raise ParameterError(f"used has shape {tuple(mask.shape)}: must be {(n_choices, self.n_controls)}")
+        self.register_buffer("used", mask, persistent=False)
         self.history, self.observer = history, observer
         self.features = self._make_features(observation_space.shape[0])  # type: ignore[index]
         self.observer_optimizer: th.optim.Optimizer | None = None
@@ -179,7 +191,7 @@ class HybridSACPolicy(BasePolicy):
         return HistoryFeatures(n_observed, steps, sum(columns), *settings)
 
     def _make_actor(self) -> HybridActor:
-        return HybridActor(self.features.n_out, self.n_choices, self.n_controls, self.net_arch, self.activation_fn)
+        return HybridActor(self.features.n_out, self.used, self.net_arch, self.activation_fn)
 
     def _make_critic(self) -> EnsembleCritic:
         n_in = self.features.n_out + self.n_controls + (self.n_choices if self.n_choices > 1 else 0)
@@ -191,10 +203,10 @@ class HybridSACPolicy(BasePolicy):
         """(B, n_features), controls (B, m), choice index (B,) -> (B, n_in)."""
         if self.n_choices == 1:
             return th.cat((features, control), 1)
-        return th.cat((features, control, self.eye[choice]), 1)
+        return th.cat((features, control * self.used[choice], self.eye[choice]), 1)
 
     def critic_input_all(self, features: th.Tensor, control: th.Tensor) -> th.Tensor:
-        """Rows for every choice: (B, n_features), controls (B, n, m) -> (B n, n_in)."""
+        """Rows for every choice: (B, n_features), sampled controls (B, n, m) -> (B n, n_in)."""
         rows, n = features.shape[0], self.n_choices
         parts = [features.unsqueeze(1).expand(-1, n, -1), control]
         if n > 1:
@@ -235,7 +247,7 @@ class HybridSACPolicy(BasePolicy):
         if not deterministic and self.explore_control > 0.0:
             anywhere = th.rand(len(rows), 1, device=raw.device) < self.explore_control
             control = th.where(anywhere, 2.0 * th.rand_like(control) - 1.0, control)
-        return self.encode(control, choice)
+        return self.encode(control * self.used[choice], choice)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         data = super()._get_constructor_parameters()
@@ -251,6 +263,7 @@ class HybridSACPolicy(BasePolicy):
             weight_scale=self.weight_scale,
             history=self.history,
             observer=self.observer,
+            used=self.used.bool().tolist(),
             lr_schedule=self._dummy_schedule,
         )
         data.pop("squash_output", None)

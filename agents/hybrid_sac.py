@@ -156,6 +156,8 @@ class HybridSAC(OffPolicyAlgorithm):
         if layout is not None:
             self.policy_kwargs.setdefault("history", tuple(layout))
         self.policy_kwargs["n_choices"] = self.n_choices
+        if self.env is not None:
+            self.policy_kwargs.setdefault("used", self.env.get_attr("used_controls")[0])
         super()._setup_model()
         self.potential = IteratedPotential(self.policy.features.n_out).to(self.device)
         # of the choice and of the controls
@@ -244,7 +246,9 @@ class HybridSAC(OffPolicyAlgorithm):
         policy.actor_optimizer.step()
         with th.no_grad():
             entropy_choice = -(fixed_p * sample.log_choice).sum(1).mean()
-            entropy_control = -(weight * sample.log_control).sum(1).mean()
+            # choices that use few controls have little entropy: counted as if all were used
+            share = (weight @ policy.used.sum(1)).mean() / max(1, policy.n_controls)
+            entropy_control = -(weight * sample.log_control).sum(1).mean() / share.clamp(min=1e-3)
             return (fixed_p * q).sum(1), loss.detach(), th.stack((entropy_choice, entropy_control))
 
     def _update_critics(self, rows: th.Tensor, target: th.Tensor) -> th.Tensor:

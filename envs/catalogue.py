@@ -108,6 +108,56 @@ CATALOGUE: tuple[Entry, ...] = (
         references="machines.oscillator_references:OSCILLATOR_REFERENCES",
         tags=("engine", "coherence"),
     ),
+    Entry(
+        id="szilard/FeedbackDemon-v0",
+        machine="machines.feedback_demon:FeedbackDemon",
+        presets={
+            "Erdman2024": {"E0": 5.0, "u_max": 0.8, "beta": 1.0, "g": 1.0, "dt": 0.07},
+        },
+        tags=("demon", "certified optimum"),
+    ),
+    Entry(
+        id="szilard/DeadTimeDemon-v0",
+        machine="machines.dead_time_demon:DeadTimeDemon",
+        presets={
+            "default": {"e": 1.0, "T": 1.0, "gamma": 1.0, "t0": 0.5, "dt": 0.05},
+        },
+        tags=("demon", "certified optimum"),
+    ),
+    Entry(
+        id="szilard/TwoQubitDemon-v0",
+        machine="machines.two_qubit_demon:TwoQubitDemon",
+        presets={
+            "both": {"e1": 1.0, "e2": 1.0, "g": -0.25, "T": 1.0, "gamma": 1.0, "read_out": "both", "dt": 0.1},
+            "one": {"e1": 1.0, "e2": 1.0, "g": -0.25, "T": 1.0, "gamma": 1.0, "read_out": "one", "dt": 0.1},
+            "plane": {
+                "e1": 1.0, "e2": 1.0, "g": -0.25, "T": 1.0, "gamma": 1.0, "read_out": "one", "axes": "xz", "dt": 0.1,
+            },
+        },
+        tags=("demon",),
+    ),
+    Entry(
+        id="szilard/ContinuousDemon-v0",
+        machine="machines.continuous_demon:ContinuousDemon",
+        presets={
+            "both": {
+                "e1": 1.0, "e2": 1.0, "g": -0.25, "T": 1.0, "gamma": 1.0, "tau": 0.1, "read_out": "both", "dt": 0.1,
+            },
+            "plane": {
+                "e1": 1.0, "e2": 1.0, "g": -0.25, "T": 1.0, "gamma": 1.0, "tau": 0.1, "read_out": "one", "axes": "xz",
+                "dt": 0.1,
+            },
+        },
+        tags=("demon",),
+    ),
+    Entry(
+        id="szilard/MeasurementRefrigerator-v0",
+        machine="machines.measurement_refrigerator:MeasurementRefrigerator",
+        presets={
+            "default": {"e1": 1.0, "e2": 2.5, "g": 0.2, "T1": 0.5, "T2": 1.0, "gamma": 1.0, "dt": 0.25},
+        },
+        tags=("refrigerator", "demon"),
+    ),
 )  # fmt: skip
 
 MULTI_OBJECTIVE: tuple[Entry, ...] = tuple(e.twin for e in CATALOGUE)

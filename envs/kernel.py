@@ -191,6 +191,9 @@ class Kernel:
         ledger |= more
         if flows.information is not None:
             ledger["information"] = flows.information
+        if flows.record is not None:
+            ledger["record"] = flows.record
+            ledger["dissipation"] = machine.dissipation(flows)
         if flows.measurement_energy is not None:
             ledger["measurement_energy"] = flows.measurement_energy
         return reward, ledger

@@ -37,6 +37,11 @@ class _OfKernel:
         return self.machine.control_space.n_choices
 
     @property
+    def used_controls(self) -> tuple[tuple[bool, ...], ...]:
+        """Whether a choice (first index) uses a continuous control (second index)."""
+        return tuple(tuple(row) for row in self.machine.control_space.used.tolist())
+
+    @property
     def history_layout(self) -> HistoryLayout | None:
         """How the observed history is laid out; ``None`` where the state is seen."""
         return self.kernel.view.layout
@@ -71,7 +76,7 @@ class MachineEnv(_OfKernel, gym.Env[NDArray[np.float32], Any]):
         ``energy_change``, ``entropy_change``, ``entropy_production``, ``law_residual``, ``control``, ``choice``,
         ``state`` (in black-box mode too: it is for whoever evaluates). Flows into the system are positive; ``power``
         is what the machine is for, extracted work or (of a refrigerator) heat from the cold bath, per time. With a
-        weight also ``weight``.
+        weight also ``weight``; with a detector ``measurement_energy``, ``information`` and ``record`` (nats).
     Starting state:
         Drawn by the machine, or ``reset(options={"state": array})``. A range of weights is drawn from in every episode,
         or ``reset(options={"weight": number})``.

@@ -122,7 +122,8 @@ class ShapedPower(Reward):
         self, machine: Machine, before: FloatArray, after: FloatArray, flows: EnergyFlows, dt: float
     ) -> FloatArray:
         reference = machine.reference_energy(after) - machine.reference_energy(before)
-        gained = machine.output(flows) if machine.is_refrigerator else flows.energy_change - flows.work
+        # the heat; a detector's energy neither pays nor costs
+        gained = machine.output(flows) + (0.0 if machine.is_refrigerator else flows.energy_change)
         return (gained - reference) / (dt * machine.power_unit)
 
     def to_spec(self) -> str:
@@ -131,12 +132,12 @@ class ShapedPower(Reward):
 
 @dataclass(frozen=True)
 class Dissipation(Reward):
-    """Minus the entropy production per time: r = -Sigma / (dt Sigma0)."""
+    """Minus the dissipation per time: r = -Sigma / (dt Sigma0); of a demon Sigma is the entropy of its record."""
 
     def __call__(
         self, machine: Machine, before: FloatArray, after: FloatArray, flows: EnergyFlows, dt: float
     ) -> FloatArray:
-        return flows.entropy_production(machine.betas) * (-1.0 / (dt * machine.dissipation_unit))
+        return machine.dissipation(flows) * (-1.0 / (dt * machine.dissipation_unit))
 
     def to_spec(self) -> str:
         return "dissipation"
@@ -147,12 +148,14 @@ class EntropyFlux(Reward):
     """Minus the entropy given to the baths per time: r = sum_a beta_a Q_a / (dt Sigma0).
 
     It differs from ``Dissipation`` by the change of the system's entropy, so the long-run averages are the same; it can
-    be measured without knowing the state.
+    be measured without knowing the state. Of a demon the two are the same.
     """
 
     def __call__(
         self, machine: Machine, before: FloatArray, after: FloatArray, flows: EnergyFlows, dt: float
     ) -> FloatArray:
+        if flows.record is not None:
+            return machine.dissipation(flows) * (-1.0 / (dt * machine.dissipation_unit))
         return flows.heat @ machine.betas * (1.0 / (dt * machine.dissipation_unit))
 
     def to_spec(self) -> str:

@@ -7,12 +7,13 @@ units, and the index of the discrete choice (K,), for example which bath is conn
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .validation import ParameterError, check_finite
+from .validation import ParameterError, check_choice, check_finite
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -58,11 +59,32 @@ class ControlSpace:
         ranges: the continuous controls (may be empty).
         choices: labels of the discrete choice (empty: there is none), for example ``("hot", "cold", "none")``.
         choice_name: what is chosen, for example ``"bath"``.
+        uses: names of the continuous controls that each choice uses (empty: every choice uses all of them). What a
+            choice does not use is ignored by the machine.
+
+    Raises:
+        ParameterError: if ``uses`` has not one entry per choice, or names an unknown control.
     """
 
     ranges: tuple[Range, ...]
     choices: tuple[str, ...] = ()
     choice_name: str = "choice"
+    uses: tuple[tuple[str, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.uses and len(self.uses) != len(self.choices):
+            raise ParameterError(f"uses has {len(self.uses)} entries: must have one per choice, {len(self.choices)}")
+        for name in (name for names in self.uses for name in names):
+            check_choice("uses", name, [r.name for r in self.ranges])
+
+    @cached_property
+    def used(self) -> NDArray[np.bool_]:
+        """Whether a choice uses a continuous control, shape (n_choices, m)."""
+        if not self.uses:
+            return np.ones((self.n_choices, self.n_values), dtype=bool)
+        return np.array([[r.name in names for r in self.ranges] for names in self.uses], dtype=bool).reshape(
+            self.n_choices, self.n_values
+        )
 
     @property
     def n_values(self) -> int:

@@ -45,7 +45,10 @@ class EnergyFlows:
         heat: heat from each bath, shape (K, B).
         entropy_change: Delta S of the state function in nats, shape (K,).
         measurement_energy: energy a detector put in, shape (K,), or ``None`` without a detector.
-        information: information gain I in nats, shape (K,), or ``None`` without a detector.
+        information: information gain I in nats, shape (K,), or ``None`` without a detector. Of one outcome it is
+            S(rho) - S(rho_k), which may be negative; its mean over the outcomes is not.
+        record: entropy in nats of what the detector writes down, before it is known, shape (K,), or ``None`` without
+            a detector. To erase it costs at least T times as much (Landauer).
         energy, entropy: the state functions after the step, shape (K,), to be handed to the next ``Machine.step``.
     """
 
@@ -55,6 +58,7 @@ class EnergyFlows:
     entropy_change: FloatArray
     measurement_energy: FloatArray | None = None
     information: FloatArray | None = None
+    record: FloatArray | None = None
     energy: FloatArray | None = None
     entropy: FloatArray | None = None
 

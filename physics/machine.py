@@ -46,6 +46,7 @@ class Propagated(NamedTuple):
         heat: heat from each bath, shape (K, B).
         measurement_energy: shape (K,), or ``None`` without a detector.
         information: information gain in nats, shape (K,), or ``None`` without a detector.
+        record: entropy of what the detector writes down in nats, shape (K,), or ``None`` without a detector.
     """
 
     state: FloatArray
@@ -53,6 +54,7 @@ class Propagated(NamedTuple):
     heat: FloatArray
     measurement_energy: FloatArray | None = None
     information: FloatArray | None = None
+    record: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -117,8 +119,25 @@ class Machine(ABC):
         return (np.arange(len(self.betas)) == np.argmax(self.betas)).astype(float)
 
     def output(self, flows: EnergyFlows) -> FloatArray:
-        """What the machine is for, per step: extracted work, or heat from the coldest bath; shape (K,), energy."""
-        return flows.heat @ self.power_weights if self.is_refrigerator else -flows.work
+        """What the machine is for, per step: extracted work, or heat from the coldest bath; shape (K,), energy.
+
+        What a detector puts in is not extracted: it is subtracted from the work.
+        """
+        if self.is_refrigerator:
+            return flows.heat @ self.power_weights
+        return -flows.work if flows.measurement_energy is None else -flows.work - flows.measurement_energy
+
+    def dissipation(self, flows: EnergyFlows) -> FloatArray:
+        """What the output costs, per step, shape (K,), nats: the entropy production.
+
+        With a detector the information may be free, but not the memory: then it is the entropy of the record.
+        """
+        return flows.entropy_production(self.betas) if flows.record is None else flows.record
+
+    @property
+    def is_stochastic(self) -> bool:
+        """Whether a step draws random numbers: the outcomes of measurements."""
+        return self.n_step_uniforms > 0
 
     @property
     def n_dynamic(self) -> int:
@@ -175,6 +194,11 @@ class Machine(ABC):
         middle, half = self._scale
         return (state - middle) / half
 
+    def state_of(self, observation: FloatArray) -> FloatArray:
+        """A state (K, n) that looks like ``observation`` (K, n_obs), up to the rounding of the observation."""
+        middle, half = self._scale
+        return middle + half * observation
+
     @property
     @abstractmethod
     def observation_bounds(self) -> tuple[FloatArray, FloatArray]:
@@ -224,6 +248,7 @@ class Machine(ABC):
             entropy_change=entropy - entropy_before,
             measurement_energy=after.measurement_energy,
             information=after.information,
+            record=after.record,
             energy=energy,
             entropy=entropy,
         )
@@ -243,6 +268,7 @@ class Machine(ABC):
             ],
             "controls": [{"name": r.name, "low": r.low, "high": r.high, "unit": r.unit} for r in space.ranges],
             "choices": list(space.choices),
+            "uses": [list(names) for names in space.uses],
             "baths": [{"name": n, "beta": float(b)} for n, b in zip(self.bath_names, self.betas, strict=True)],
             "state": list(self.state_names),
         }
