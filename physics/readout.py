@@ -22,7 +22,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from .information import entropy
-from .measurement import check_uniforms, spin
+from .measurement import check_uniforms
 from .superoperators import check_hermitian, dissipator, product, to_real
 from .validation import ParameterError, check_positive, check_shape
 
@@ -35,8 +35,8 @@ class GaussianReadout:
     """Diffusive read-out of ``observable`` with measurement time ``tau``.
 
     Attributes:
-        observable: A, Hermitian (d, d) with eigenvalues +1 and -1; or a qubit axis as in ``measurement.bloch_axis``
-            (for A = n.sigma). Kept as a read-only complex array.
+        observable: A, Hermitian (d, d) with eigenvalues +1 and -1; kept as a read-only complex array. For a qubit
+            ``measurement.spin(axis)`` makes it.
         tau: measurement time constant > 0; after tau the signal has the variance 1.
 
     Raises:
@@ -48,9 +48,7 @@ class GaussianReadout:
 
     def __post_init__(self) -> None:
         check_positive("tau", self.tau)
-        given = self.observable
-        array = given if isinstance(given, np.ndarray) and given.ndim >= 2 else spin(given)
-        array = check_hermitian("observable", array)
+        array = check_hermitian("observable", self.observable)
         check_shape("observable", array, (None, None))
         error = np.abs(array @ array - np.eye(len(array))).max()
         if error > 1e-12:

@@ -72,7 +72,8 @@ def monitored_trajectories(
         random: a generator, or uniform numbers in [0, 1) of shape (n_steps, N, R, 2).
         n_trajectories: N; may be left out where ``rho0`` or ``random`` gives it.
         baths: pairs of a coupling operator and a bath, with the global master equation of ``lindblad.gkls_generator``.
-        dissipators: more dissipators as real superoperators (d^2, d^2), 1/time; they carry heat as a bath does.
+        dissipators: more dissipators as real superoperators (d^2, d^2), 1/time; they carry heat as a bath does, and
+            come after the baths in ``Trajectories.heat``.
         observables: Hermitian (d, d), whose expectation values are kept.
         keep_states: keep all states (16 d^2 bytes for each trajectory and step).
 

@@ -198,7 +198,7 @@ def test_which_detectors_add_only_noise():
 
 def test_the_bare_operator_has_the_same_povm():
     instrument = random_instrument(np.random.default_rng(5), 3, 2, 2)
-    bare = Instrument(tuple(sqrtm(effect) for effect in instrument.povm))
+    bare = Instrument(tuple(np.asarray(sqrtm(effect)) for effect in instrument.povm))
     rho = random_state(np.random.default_rng(6), 3)
     assert bare.probabilities(rho) == pytest.approx(instrument.probabilities(rho), abs=1e-12)
 
