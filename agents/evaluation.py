@@ -199,10 +199,11 @@ def evaluate(
 def _long_average(
     machine: Machine, dt: float, record: _Record, fractions: FloatArray, residual: float, smallest: float
 ) -> Evaluation:
-    """Averages over whole runs, of a machine with measurements."""
-    rates = record.heat.mean(axis=0) / dt
+    """Averages over long runs, of a machine with measurements."""
+    lengths = [_closing(machine, record, k) for k in range(record.heat.shape[1])]
+    rates = np.array([record.heat[-n:, k].mean(axis=0) for k, n in enumerate(lengths)]) / dt
     powers, heat_rates = rates @ machine.power_weights, rates.mean(axis=0)
-    dissipation = float(record.dissipation.mean()) / dt
+    dissipation = float(np.mean([record.dissipation[-n:, k].mean() for k, n in enumerate(lengths)])) / dt
     # entropy of the records: what the baths' entropy production and the erasure add up to
     records = dissipation + (float(machine.betas @ heat_rates) if machine.is_refrigerator else 0.0)
     efficiency, carnot = _efficiency(machine, heat_rates, records)
@@ -255,15 +256,22 @@ def carnot_bound(machine: Machine) -> float:
     return 1.0 - ratio
 
 
+def _closing(machine: Machine, record: _Record, k: int) -> int:
+    """Length of the window, at least half the record, that comes back best to the state it started from.
+
+    Part of a cycle too much or too little would be a bias: a demon takes up heat early and pays for its record late.
+    """
+    seen = machine.observe(record.states[:, k])
+    distance = np.abs(seen[:-1] - seen[-1]).max(axis=1)
+    return len(distance) - int(np.argmin(distance[: len(distance) // 2 + 1]))
+
+
 def _average(machine: Machine, dt: float, record: _Record, k: int) -> tuple[float, FloatArray, LimitCycle | None, bool]:
     """Power, heat rates and limit cycle from start ``k``, and whether the policy really repeats it."""
     values, choice = record.values[:, k], record.choice[:, k]
     affine = isinstance(machine, AffineMachine)
     period = find_period(machine, values, choice, REPEAT) if affine else None
-    # without a period: the window, at least half the record, that comes back best to the state it started from
-    seen = machine.observe(record.states[:, k])
-    distance = np.abs(seen[:-1] - seen[-1]).max(axis=1)
-    n = len(distance) - int(np.argmin(distance[: len(distance) // 2 + 1])) if period is None else period
+    n = _closing(machine, record, k) if period is None else period
     if affine:
         try:
             # repeated for ever: an exact cycle, in which no stored energy can pass for power

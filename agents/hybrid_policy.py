@@ -65,8 +65,8 @@ class HybridActor(nn.Module):
         """(B, n_in) -> ln p(d|s) (B, n), means (B, n, m), log standard deviations (B, n, m), before the tanh."""
         n, m = self.n_choices, self.n_controls
         logits, mean, log_std = self.net(features).split((n, n * m, n * m), dim=1)
-        log_std = log_std.view(-1, n, m).clamp(LOG_STD_MIN, LOG_STD_MAX)
-        return functional.log_softmax(logits, dim=1), mean.view(-1, n, m), log_std
+        log_std = log_std.view(len(log_std), n, m).clamp(LOG_STD_MIN, LOG_STD_MAX)
+        return functional.log_softmax(logits, dim=1), mean.view(len(mean), n, m), log_std
 
     def sample(self, features: th.Tensor) -> HybridSample:
         """Sample the controls of every choice."""

@@ -193,6 +193,7 @@ class Kernel:
             ledger["information"] = flows.information
         if flows.record is not None:
             ledger["record"] = flows.record
+            ledger["outcome"] = flows.outcome if flows.outcome is not None else np.zeros((self.num, 0))
             ledger["dissipation"] = machine.dissipation(flows)
         if flows.measurement_energy is not None:
             ledger["measurement_energy"] = flows.measurement_energy

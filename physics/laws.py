@@ -49,6 +49,7 @@ class EnergyFlows:
             S(rho) - S(rho_k), which may be negative; its mean over the outcomes is not.
         record: entropy in nats of what the detector writes down, before it is known, shape (K,), or ``None`` without
             a detector. To erase it costs at least T times as much (Landauer).
+        outcome: what each detector showed, shape (K, D), 0 where it was not read, or ``None`` without a detector.
         energy, entropy: the state functions after the step, shape (K,), to be handed to the next ``Machine.step``.
     """
 
@@ -59,6 +60,7 @@ class EnergyFlows:
     measurement_energy: FloatArray | None = None
     information: FloatArray | None = None
     record: FloatArray | None = None
+    outcome: FloatArray | None = None
     energy: FloatArray | None = None
     entropy: FloatArray | None = None
 

@@ -47,6 +47,7 @@ class Propagated(NamedTuple):
         measurement_energy: shape (K,), or ``None`` without a detector.
         information: information gain in nats, shape (K,), or ``None`` without a detector.
         record: entropy of what the detector writes down in nats, shape (K,), or ``None`` without a detector.
+        outcome: what each detector showed, shape (K, D), 0 where it was not read; or ``None`` without a detector.
     """
 
     state: FloatArray
@@ -55,6 +56,7 @@ class Propagated(NamedTuple):
     measurement_energy: FloatArray | None = None
     information: FloatArray | None = None
     record: FloatArray | None = None
+    outcome: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class Machine(ABC):
     n_step_uniforms: ClassVar[int] = 0
     """How many uniforms ``propagate`` needs per system; 0 for a deterministic machine."""
     tolerance: ClassVar[LawTolerance] = EXACT
+    detector_names: ClassVar[tuple[str, ...]] = ()
+    """Names of the D detectors; a read-out of +-1, or of a real number."""
     is_refrigerator: ClassVar[bool] = False
     """What the power P of this machine is: the cooling power (heat from the coldest bath), or the extracted work."""
     natural_units: ClassVar[str] = "hbar = k_B = 1"
@@ -249,6 +253,7 @@ class Machine(ABC):
             measurement_energy=after.measurement_energy,
             information=after.information,
             record=after.record,
+            outcome=after.outcome,
             energy=energy,
             entropy=entropy,
         )

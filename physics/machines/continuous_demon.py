@@ -58,15 +58,15 @@ class ContinuousDemon(DetachableDemon):
 
     def measure(self, t: FloatArray, values: FloatArray, dt: float, uniforms: FloatArray) -> ReadOut:
         ratio, axis = dt / self.tau, self.axis(values)
-        after, record = t, np.zeros(len(t))
+        after, record, outcome = t, np.zeros(len(t)), np.zeros((len(t), 2))
         for qubit in self.read_qubits:
             record += record_information(pauli.polarisation(t, qubit, axis), ratio)
             r = pauli.gaussian_record(
                 pauli.polarisation(after, qubit, axis), ratio, uniforms[:, 2 * qubit : 2 * qubit + 2]
             )
-            y = r * ratio
+            outcome[:, qubit], y = r, r * ratio
             after = pauli.measured(after, qubit, axis, np.tanh(y), 1.0 / np.cosh(y))
-        return self.drawn(t, after, record)
+        return self.drawn(t, after, record, outcome)
 
 
 @lru_cache(maxsize=32)

@@ -50,6 +50,7 @@ class DeadTimeDemon(Machine):
     equations: ClassVar[str] = "H = (e/2) sigma_z; dp/dt = gamma (2n + 1)(p_eq - p); measure and reset, dead for t0"
     dynamic_names: ClassVar[tuple[str, ...]] = ("p", "rest")
     bath_names: ClassVar[tuple[str, ...]] = ("bath",)
+    detector_names: ClassVar[tuple[str, ...]] = ("detector",)
     quantities: ClassVar[dict[str, tuple[str, str]]] = {"p": ("population", "1"), "rest": ("dead time left", "time")}
     n_initial_uniforms: ClassVar[int] = 2
     n_step_uniforms: ClassVar[int] = 1
@@ -161,4 +162,5 @@ class DeadTimeDemon(Machine):
         # steps add up to the dead time but for round-off
         left[left < 1e-12 * self.t0] = 0.0
         heat = self.e * (after - reset)
-        return Propagated(np.stack([after, left], axis=1), work, heat[:, None], energy, record, record)
+        shown = np.where(measures, 2.0 * outcome - 1.0, 0.0)[:, None]
+        return Propagated(np.stack([after, left], axis=1), work, heat[:, None], energy, record, record, shown)

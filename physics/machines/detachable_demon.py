@@ -43,6 +43,7 @@ class ReadOut(NamedTuple):
         energy: put in by the detector.
         information: gain in nats.
         record: entropy of the record in nats.
+        outcome: what the detectors D1 and D2 showed, (K, 2); 0 where one was not read.
     """
 
     after: FloatArray
@@ -50,6 +51,7 @@ class ReadOut(NamedTuple):
     energy: FloatArray
     information: FloatArray
     record: FloatArray
+    outcome: FloatArray
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class DetachableDemon(CoupledQubits):
     """
 
     bath_names: ClassVar[tuple[str, ...]] = ("bath",)
+    detector_names: ClassVar[tuple[str, ...]] = ("D1", "D2")
 
     T: float = parameter(1.0, "energy", "temperature of the bath")
     read_out: str = parameter("both", "-", "qubits that are read: one (qubit 1) or both")
@@ -132,6 +135,7 @@ class DetachableDemon(CoupledQubits):
         after = before.copy()
         work, heat = np.zeros(len(state)), np.zeros((len(state), 1))
         energy, information, record = np.zeros(len(state)), np.zeros(len(state)), np.zeros(len(state))
+        outcome = np.zeros((len(state), 2))
         rows = np.flatnonzero(choice == WAIT)
         if rows.size:
             after[rows], heat[rows] = self.relaxed(before[rows], dt)
@@ -145,12 +149,11 @@ class DetachableDemon(CoupledQubits):
         work[rows] = self.energy(after[rows]) - self.energy(before[rows])
         rows = np.flatnonzero(choice == MEASURE)
         if rows.size:
-            after[rows], work[rows], energy[rows], information[rows], record[rows] = self.measure(
-                before[rows], control.values[rows], dt, uniforms[rows]
-            )
+            done = self.measure(before[rows], control.values[rows], dt, uniforms[rows])
+            after[rows], work[rows], energy[rows], information[rows], record[rows], outcome[rows] = done
         held = np.where(self.control_space.used[choice], control.values, state[:, 15:])
         new = np.concatenate([pauli.components(after), held], axis=1)
-        return Propagated(new, work, heat, energy, information, record)
+        return Propagated(new, work, heat, energy, information, record, outcome)
 
     def _turned(self, t: FloatArray, qubit: int, values: FloatArray) -> FloatArray:
         return pauli.flipped(t, qubit) if self.diagonal else pauli.rotated(t, qubit, values[:, -1])
@@ -159,7 +162,8 @@ class DetachableDemon(CoupledQubits):
         """Direction (K, 3) of a measurement with the controls (K, m)."""
         return pauli.axis_in_plane(np.zeros(len(values)) if self.diagonal else values[:, len(self.settings)])
 
-    def drawn(self, before: FloatArray, after: FloatArray, record: FloatArray) -> ReadOut:
+    def drawn(self, before: FloatArray, after: FloatArray, record: FloatArray, outcome: FloatArray) -> ReadOut:
         """The books of a measurement whose outcome was drawn."""
         energy = self.energy(after) - self.energy(before)
-        return ReadOut(after, np.zeros(len(after)), energy, pauli.entropy(before) - pauli.entropy(after), record)
+        information = pauli.entropy(before) - pauli.entropy(after)
+        return ReadOut(after, np.zeros(len(after)), energy, information, record, outcome)

@@ -51,6 +51,7 @@ class FeedbackDemon(Machine):
     equations: ClassVar[str] = "H = (E0 u/2) sigma_z; dp/dt = g coth(beta |E0 u|/2) [1/(1 + exp(beta E0 u)) - p]"
     dynamic_names: ClassVar[tuple[str, ...]] = ("p",)
     bath_names: ClassVar[tuple[str, ...]] = ("bath",)
+    detector_names: ClassVar[tuple[str, ...]] = ("detector",)
     quantities: ClassVar[dict[str, tuple[str, str]]] = {"p": ("population", "1")}
     n_initial_uniforms: ClassVar[int] = 2
     n_step_uniforms: ClassVar[int] = 1
@@ -143,7 +144,8 @@ class FeedbackDemon(Machine):
         heat = np.where(measures, 0.0, self.E0 * u * (after - p))
         record = np.where(measures, binary_entropy(p), 0.0)
         new = np.stack([after, u], axis=1)
-        return Propagated(new, work, heat[:, None], energy, record, record)
+        outcome = np.where(measures, 2.0 * after - 1.0, 0.0)[:, None]
+        return Propagated(new, work, heat[:, None], energy, record, record, outcome)
 
 
 def binary_entropy(p: FloatArray) -> FloatArray:

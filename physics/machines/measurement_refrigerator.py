@@ -33,6 +33,8 @@ WAIT, MEASURE, SWAP, SWAP_MEASURE, CONDITIONAL_SWAP = range(5)
 """Indices of the choice."""
 
 Z = np.array([[0.0, 0.0, 1.0]])
+SHOWN = {2: np.array([[1.0, 0.0], [-1.0, 0.0]]), 4: pauli.TWO_SIGNS}
+"""What the detectors show, by the number of outcomes."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class MeasurementRefrigerator(CoupledQubits):
     title: ClassVar[str] = "Measurement-assisted refrigerator"
     equations: ClassVar[str] = "H = (e1/2) sz1 + (e2/2) sz2 + g sz1 sz2; qubit 1 at T1, qubit 2 at T2 > T1"
     bath_names: ClassVar[tuple[str, ...]] = ("cold", "hot")
+    detector_names: ClassVar[tuple[str, ...]] = ("D1", "D2")
     is_refrigerator: ClassVar[bool] = True
     n_step_uniforms: ClassVar[int] = 2
 
@@ -104,7 +107,7 @@ class MeasurementRefrigerator(CoupledQubits):
             uniforms = np.full((len(state), 2), 0.5)
         t, choice = pauli.table(state[:, :15]), control.choice
         work, energy = np.zeros(len(t)), np.zeros(len(t))
-        information, record = np.zeros(len(t)), np.zeros(len(t))
+        information, record, outcome = np.zeros(len(t)), np.zeros(len(t)), np.zeros((len(t), 2))
         swapped = (choice == SWAP) | (choice == SWAP_MEASURE)
         exchanged = pauli.swap(t[swapped])
         work[swapped] = self.energy(exchanged) - self.energy(t[swapped])
@@ -122,6 +125,7 @@ class MeasurementRefrigerator(CoupledQubits):
             else:
                 # Born's rule: the first outcome whose cumulative probability exceeds the uniform
                 chosen = (uniforms[rows, :1] >= np.cumsum(p, axis=1)[:, :-1]).sum(axis=1)
+                outcome[rows] = SHOWN[p.shape[1]][chosen]
                 after, between = fed_back[np.arange(len(rows)), chosen], measured[np.arange(len(rows)), chosen]
                 entropy = pauli.entropy(between)
             energy[rows] = self.energy(between) - self.energy(before)
@@ -130,7 +134,8 @@ class MeasurementRefrigerator(CoupledQubits):
             t[rows] = after
         t, heat = self.relaxed(t, dt)
         held = np.where(self.control_space.used[choice], control.values, state[:, 15:])
-        return Propagated(np.concatenate([pauli.components(t), held], axis=1), work, heat, energy, information, record)
+        new = np.concatenate([pauli.components(t), held], axis=1)
+        return Propagated(new, work, heat, energy, information, record, outcome)
 
     def _read_one(self, t: FloatArray, k: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Probabilities (K, 2), and the states (K, 2, 4, 4) after the outcome and after the feedback."""

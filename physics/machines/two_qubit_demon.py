@@ -61,12 +61,12 @@ class TwoQubitDemon(DetachableDemon):
         p = self.outcome_probabilities(t, strength, axis)
         if self.mode == "ensemble":
             return self._averaged(t, p, strength, axis)
-        after, rest = t, _rest(strength)
+        after, rest, outcome = t, _rest(strength), np.zeros((len(t), 2))
         for qubit in self.read_qubits:
             plus = 0.5 * (1.0 + strength * pauli.polarisation(after, qubit, axis))
-            result = np.where(uniforms[:, qubit] < plus, strength, -strength)
-            after = pauli.measured(after, qubit, axis, result, rest)
-        return self.drawn(t, after, entr(p).sum(axis=1))
+            outcome[:, qubit] = np.where(uniforms[:, qubit] < plus, 1.0, -1.0)
+            after = pauli.measured(after, qubit, axis, outcome[:, qubit] * strength, rest)
+        return self.drawn(t, after, entr(p).sum(axis=1), outcome)
 
     def outcome_probabilities(self, t: FloatArray, strength: FloatArray, axis: FloatArray) -> FloatArray:
         """Born's probabilities of the outcomes (+, -) or (++, +-, -+, --), shape (K, 2) or (K, 4).
@@ -99,7 +99,8 @@ class TwoQubitDemon(DetachableDemon):
             fed_back[rows] += share[:, None, None] * self.best_feedback(one)
         energy = self.energy(measured) - self.energy(t)
         work = self.energy(fed_back) - self.energy(measured)
-        return ReadOut(fed_back, work, energy, pauli.entropy(t) - entropy, entr(p).sum(axis=1))
+        nothing = np.zeros((len(t), 2))
+        return ReadOut(fed_back, work, energy, pauli.entropy(t) - entropy, entr(p).sum(axis=1), nothing)
 
     def best_feedback(self, t: FloatArray) -> FloatArray:
         """The states (K, 4, 4) of lowest energy that the demon's class of feedback reaches.
