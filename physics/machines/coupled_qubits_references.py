@@ -70,6 +70,16 @@ GAUSSIAN = (
 )
 """Ids, axis, tm/tau, mean and standard deviation of the heat per cycle."""
 
+WORDS = {
+    "mean": "mean",
+    "deviation": "standard deviation",
+    "cold_heat": "Qc per cycle",
+    "hot_heat": "Qh per cycle",
+    "operation_work": "work of the operation per cycle",
+    "information": "I_QC per cycle",
+}
+"""Attributes of the results in words."""
+
 
 def _work(setup: str, g: float, quantity: str) -> float:
     if setup.startswith("two"):
@@ -115,7 +125,7 @@ DEMON_REFERENCES: tuple[Reference, ...] = (
     *(
         _reference(
             id,
-            f"{quantity} of the work per cycle, {setup}, g = {g:g}",
+            f"{WORDS[quantity]} of the work per cycle, {setup}, g = {g:g}",
             value,
             6,
             lambda setup=setup, g=g, quantity=quantity: _work(setup, g, quantity),
@@ -183,7 +193,7 @@ MEASUREMENT_REFRIGERATOR_REFERENCES: tuple[Reference, ...] = (
     *(
         _reference(
             id,
-            f"{quantity}, g = {g:g}, {protocol}, k = {strength:g}",
+            f"{WORDS[quantity]}, g = {g:g}, {protocol}" + f", k = {strength:g}" * ("measure" in protocol),
             value,
             digits,
             lambda g=g, protocol=protocol, strength=strength, quantity=quantity: getattr(
