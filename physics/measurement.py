@@ -105,8 +105,8 @@ class Instrument:
         """Whether each outcome is a bare measurement sqrt(D_k) followed by a channel E_k that cannot lower an entropy.
 
         The condition is E_k(1) <= 1 on the support of D_k. It holds for efficient instruments, for unital noise after
-        them, and for misread bare measurements of commuting D_k; it fails for a detector that cools or resets. See
-        ``information.py`` for what it decides.
+        them, and for misread bare measurements of commuting D_k; it fails for a detector that cools or resets, and
+        may fail for misread outcomes that do not commute. See ``information.py`` for what it decides.
         """
         stacked = self.operators.reshape(self.n_outcomes, -1, self.dim)
         isometries, values, _ = np.linalg.svd(stacked, full_matrices=False)
