@@ -60,6 +60,8 @@ class Evaluation:
         dissipation_rate: what the output costs, nats per time: the entropy production, or the entropy of the records.
         standard_error: of the power, from the spread over the starts; 0 for a deterministic machine.
         choice_fractions: fraction of the steps with each choice, shape (n_choices,).
+        dissipations: ``dissipation_rate`` from each start, shape (S,).
+        read_fraction: fraction of the steps in which a detector was read; NaN without detectors.
     """
 
     power: float
@@ -76,11 +78,20 @@ class Evaluation:
     dissipation_rate: float
     standard_error: float
     choice_fractions: FloatArray
+    dissipations: FloatArray
+    read_fraction: float
 
     def objective(self, machine: Machine, weight: float) -> float:
         """c P/P0 - (1 - c) D/D0 with the weight c."""
         cost = (1.0 - weight) * self.dissipation_rate / machine.dissipation_unit
         return weight * self.power / machine.power_unit - cost
+
+    def objective_error(self, machine: Machine, weight: float) -> float:
+        """Standard error of ``objective``, from the spread over the starts; 0 for a deterministic machine."""
+        if not machine.is_stochastic:
+            return 0.0
+        cost = (1.0 - weight) * self.dissipations / machine.dissipation_unit
+        return _standard_error(weight * self.powers / machine.power_unit - cost)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data (lists and numbers), without the cycle's flows."""
@@ -99,6 +110,7 @@ class Evaluation:
             "dissipation_rate": self.dissipation_rate,
             "standard_error": self.standard_error,
             "choice_fractions": self.choice_fractions.tolist(),
+            "read_fraction": self.read_fraction,
         }
 
 
@@ -112,6 +124,7 @@ class _Record:
         self.output = np.empty((steps, starts))
         self.heat = np.empty((steps, starts, len(machine.bath_names)))
         self.dissipation = np.empty((steps, starts))
+        self.read = np.zeros((steps, starts), dtype=bool)
 
 
 def evaluate(
@@ -167,6 +180,9 @@ def evaluate(
             record.values[t], record.choice[t] = ledger["control"], ledger["choice"]
             record.output[t], record.heat[t] = ledger["power"] * dt, ledger["heat"]
             record.dissipation[t] = ledger.get("dissipation", ledger["entropy_production"])
+            if "record" in ledger:
+                # averaged over, an outcome shows nothing; certain, it has no entropy
+                record.read[t] = (ledger["outcome"] != 0.0).any(axis=1) | (ledger["record"] > 0.0)
     fractions = np.bincount(record.choice.ravel(), minlength=native.n_choices) / record.choice.size
     if machine.is_stochastic:
         return _long_average(machine, dt, record, fractions, residual, smallest)
@@ -177,6 +193,7 @@ def evaluate(
     middle = int(np.argsort(powers)[len(powers) // 2])
     periods = np.array([c.period if c and repeats else np.nan for _, _, c, repeats in averages])
     efficiency, carnot = _efficiency(machine, heat_rates)
+    dissipations = np.array([-float(machine.betas @ a[1]) for a in averages])
     entropy_production_rate = -float(machine.betas @ heat_rates)
     return Evaluation(
         power=float(powers.mean()),
@@ -193,6 +210,8 @@ def evaluate(
         dissipation_rate=entropy_production_rate,
         standard_error=0.0,
         choice_fractions=fractions,
+        dissipations=dissipations,
+        read_fraction=float(record.read.mean()) if machine.detector_names else np.nan,
     )
 
 
@@ -203,7 +222,8 @@ def _long_average(
     lengths = [_closing(machine, record, k) for k in range(record.heat.shape[1])]
     rates = np.array([record.heat[-n:, k].mean(axis=0) for k, n in enumerate(lengths)]) / dt
     powers, heat_rates = rates @ machine.power_weights, rates.mean(axis=0)
-    dissipation = float(np.mean([record.dissipation[-n:, k].mean() for k, n in enumerate(lengths)])) / dt
+    dissipations = np.array([record.dissipation[-n:, k].mean() for k, n in enumerate(lengths)]) / dt
+    dissipation = float(dissipations.mean())
     # entropy of the records: what the baths' entropy production and the erasure add up to
     records = dissipation + (float(machine.betas @ heat_rates) if machine.is_refrigerator else 0.0)
     efficiency, carnot = _efficiency(machine, heat_rates, records)
@@ -220,9 +240,15 @@ def _long_average(
         law_residual=residual,
         min_entropy_production=smallest,
         dissipation_rate=dissipation,
-        standard_error=float(powers.std(ddof=1) / np.sqrt(len(powers))) if len(powers) > 1 else np.nan,
+        standard_error=_standard_error(powers),
         choice_fractions=fractions,
+        dissipations=dissipations,
+        read_fraction=float(record.read.mean()),
     )
+
+
+def _standard_error(values: FloatArray) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else np.nan
 
 
 def _efficiency(machine: Machine, heat_rates: FloatArray, records: float = 0.0) -> tuple[float, float]:
