@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 HOT, COLD, GREY, INK = "#d1495b", "#2f6690", "#8d99ae", "#1d2129"
 ALWAYS = "#5f6b7a"
 """The line of a machine without a choice."""
-OTHER = ("#e0a030", "#2a9d8f", "#7b4fa3")
+OTHER = ("#e0a030", "#2a9d8f", "#7b4fa3", "#8a5a44", "#4c4f9c")
 """Baths of intermediate temperature, and choices that are no baths."""
+CONTACT = ("wait", "thermalise")
+"""Choices that connect a bath, the only one, which a demon takes away otherwise."""
 
 AGENT = "#7b4fa3"
 """What was learned."""
@@ -95,13 +97,16 @@ def choice_looks(machine: Machine) -> list[Look]:
     if not space.choices:
         return [Look("", ALWAYS)]
     looks: list[Look] = []
-    for k, name in enumerate(space.choices):
+    for name in space.choices:
         if name in baths:
             looks.append(baths[name])
         elif name == "none":
             looks.append(Look(f"no {space.choice_name}", GREY))
+        elif name in CONTACT and machine.detector_names:
+            looks.append(Look(name, HOT if len(baths) == 1 else GREY))
         else:
-            looks.append(Look(name, OTHER[k % len(OTHER)]))
+            others = sum(look.colour in OTHER for look in looks)
+            looks.append(Look(name, OTHER[others % len(OTHER)]))
     return looks
 
 
@@ -141,10 +146,13 @@ class Words(NamedTuple):
 
     Attributes:
         power: P.
-        efficiency, ratio: what P costs, and the same relative to Carnot.
+        efficiency, ratio: what P costs, and the same relative to its bound.
         symbol, ratio_symbol: of both, in plain notation.
         kind: what the machine is.
         power_tag, efficiency_tag: for names of columns and tags.
+        bound: whose bound of the efficiency it is.
+        dissipation, dissipation_symbol: what P costs at the weight c < 1 (nats per time).
+        dissipation_tag: for names of columns and tags.
     """
 
     power: str
@@ -155,6 +163,10 @@ class Words(NamedTuple):
     kind: str
     power_tag: str
     efficiency_tag: str
+    bound: str = "Carnot"
+    dissipation: str = "entropy production"
+    dissipation_symbol: str = "Sigma"
+    dissipation_tag: str = "entropy_production_rate"
 
 
 ENGINE = Words(
@@ -163,11 +175,20 @@ ENGINE = Words(
 REFRIGERATOR = Words(
     "cooling power", "COP", "COP / Carnot", "COP", "COP / COP_C", "refrigerator", "cooling_power", "cop"
 )  # fmt: skip
+DEMON = Words(
+    "power", "P / (T x record entropy)", "P / (T x record entropy)", "eta_I", "eta_I", "demon", "power", "efficiency",
+    "Landauer", "record entropy", "D", "record_entropy_rate",
+)  # fmt: skip
+MEASURED_REFRIGERATOR = REFRIGERATOR._replace(
+    dissipation="dissipation with erasure", dissipation_symbol="D", dissipation_tag="dissipation_rate"
+)
 
 
 def words_of(machine: Machine | type[Machine]) -> Words:
     """How to speak of a machine's P and of what it costs."""
-    return REFRIGERATOR if machine.is_refrigerator else ENGINE
+    if machine.is_refrigerator:
+        return MEASURED_REFRIGERATOR if machine.n_step_uniforms else REFRIGERATOR
+    return DEMON if machine.n_step_uniforms and len(machine.bath_names) == 1 else ENGINE
 
 
 def math(text: str, upright: bool = False) -> str:
