@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 from scipy.integrate import quad
 from scipy.special import expit, ndtr
 
@@ -36,10 +37,12 @@ class HeatStatistics:
     Attributes:
         mean: its mean, energy.
         deviation: its standard deviation, energy.
+        skewness: its third standardised moment.
     """
 
     mean: float
     deviation: float
+    skewness: float
 
 
 def _check(population: float, ratio: float) -> None:
@@ -78,7 +81,7 @@ def _expectation(function: Callable[[float], float], sign: float, ratio: float, 
 
 
 def gaussian_heat(e: float, population: float, ratio: float, axis: str = "z") -> HeatStatistics:
-    """Mean and standard deviation over trajectories of the heat per cycle; the mean for z is e (p - residual).
+    """Mean, deviation and skewness over trajectories of the heat per cycle; the mean for z is e (p - residual).
 
     Args:
         e: gap, energy.
@@ -113,4 +116,32 @@ def gaussian_heat(e: float, population: float, ratio: float, axis: str = "z") ->
 
     average = mean(length)
     variance = mean(lambda y: (length(y) - average) ** 2)
-    return HeatStatistics(0.5 * e * (z0 + average), 0.5 * e * math.sqrt(variance))
+    third = mean(lambda y: (length(y) - average) ** 3)
+    return HeatStatistics(0.5 * e * (z0 + average), 0.5 * e * math.sqrt(variance), third / variance**1.5)
+
+
+def heat_distribution(
+    e: float, population: float, ratio: float, heat: np.ndarray | float, axis: str = "z"
+) -> np.ndarray:
+    """Probability that the heat of a trajectory is at most ``heat`` (any shape, energy); errors as ``gaussian_heat``.
+
+    The heat is monotonic in the length l of the Bloch vector, and l <= 2 heat/e - z0 is an interval of records y:
+    atanh(-l) - atanh(z0) ... atanh(l) - atanh(z0) for z, tanh^2 y <= (l^2 - z0^2) / (1 - z0^2) for x.
+    """
+    check_positive("e", e)
+    _check(population, ratio)
+    check_choice("axis", axis, ("z", "x"))
+    z0 = 2.0 * population - 1.0
+    length = np.clip(2.0 * np.asarray(heat, dtype=float) / e - z0, 0.0, 1.0)
+    with np.errstate(divide="ignore"):
+        if axis == "z":
+            weights, shift, half = (population, 1.0 - population), math.atanh(z0), np.arctanh(length)
+        else:
+            weights, shift = (0.5, 0.5), 0.0
+            half = np.arctanh(np.sqrt(np.clip((length**2 - z0**2) / (1.0 - z0**2), 0.0, 1.0)))
+    root = math.sqrt(ratio)
+    inside = (
+        w * (ndtr((half - shift - sign * ratio) / root) - ndtr((-half - shift - sign * ratio) / root))
+        for w, sign in zip(weights, (1.0, -1.0), strict=True)
+    )
+    return np.asarray(sum(inside))
