@@ -16,7 +16,7 @@ from tyro.conf import subcommand
 from ..physics.cycles.cycle import NoLimitCycleError
 from ..physics.laws import ThermodynamicsViolation
 from ..physics.validation import ParameterError
-from . import commands, optimum, pareto_command
+from . import commands, optimum, pareto_command, reproduce
 from .tables import Result, to_json
 
 COMMANDS: dict[str, type[commands.Command]] = {
@@ -30,6 +30,7 @@ COMMANDS: dict[str, type[commands.Command]] = {
     "compare": commands.Compare,
     "optimum": optimum.Optimum,
     "pareto": pareto_command.Pareto,
+    "reproduce": reproduce.Reproduce,
     "render": commands.Render,
     "tensorboard": commands.Tensorboard,
     "demo": commands.Demo,

@@ -1,0 +1,13 @@
+"""The studies of ``szilard reproduce``, one module each."""
+
+from __future__ import annotations
+
+from . import demon_collective, demon_coupling, demon_weak
+from .study import Study
+
+STUDIES: tuple[Study, ...] = (
+    demon_coupling.STUDY,
+    demon_collective.STUDY,
+    demon_weak.STUDY,
+)
+"""In the order of the list."""
