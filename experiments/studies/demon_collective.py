@@ -210,8 +210,8 @@ def _figure(
     caption(
         figure,
         "$e_1 = e_2 = k_BT$, projective read-out, complete thermalisation; the work is resolved by a final energy "
-        "measurement. Trends stated by the paper: reading both qubits gains more and fluctuates more; true in this model "
-        "for $g < 0$ (ferromagnetic). Model after Bhandari et al., Entropy 25, 204 (2023).",
+        "measurement. Trends stated by the paper: reading both qubits gains more and fluctuates more; "
+        "true in this model for $g < 0$ (ferromagnetic). Model after Bhandari et al., Entropy 25, 204 (2023).",
     )
     return figure
 

@@ -157,8 +157,8 @@ def _figure(strengths: np.ndarray, found: dict[tuple[str, str], list[WeakReadout
     caption(
         figure,
         "$e_1 = e_2 = k_BT$, $g = -0.25\\,k_BT$, complete thermalisation; best rotation of qubit 1 (one qubit), best "
-        "unitary (both). Numbers of this model, after Bhandari et al., Entropy 25, 204 (2023); no figure of the paper was "
-        "available.",
+        "unitary (both). Numbers of this model, after Bhandari et al., Entropy 25, 204 (2023); no figure of the paper "
+        "was available.",
     )
     return figure
 
