@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from . import demon_collective, demon_coupling, demon_weak
+from . import demon_collective, demon_continuous, demon_coupling, demon_weak, refrigerator_measurement
 from .study import Study
 
 STUDIES: tuple[Study, ...] = (
     demon_coupling.STUDY,
     demon_collective.STUDY,
     demon_weak.STUDY,
+    demon_continuous.STUDY,
+    refrigerator_measurement.STUDY,
 )
 """In the order of the list."""
