@@ -82,11 +82,13 @@ class LawTolerance:
 
     Attributes:
         first_law: |Delta E - W - Q| relative to the energies that were added up.
-        second_law: how negative Sigma may be, relative to 1 + the entropies that were added up.
+        second_law: how negative Sigma may be, relative to the entropies that were added up and ``entropy_scale``.
+        entropy_scale: usual size of an entropy: one nat, or any number of J/K for a cell in SI units.
     """
 
     first_law: float = 1e-14
     second_law: float = 1e-12
+    entropy_scale: float = 1.0
 
 
 EXACT = LawTolerance()
@@ -116,7 +118,7 @@ def audit(
     # Written as "not <=", so that NaN fails.
     if not np.abs(residual).max() <= tolerance.first_law * energy_scale:
         _check_first_law(flows, residual, energy_scale, tolerance)
-    if not sigma.min() >= -tolerance.second_law:
+    if not sigma.min() >= -tolerance.second_law * tolerance.entropy_scale:
         _check_second_law(flows, sigma, betas, tolerance)
     return residual, sigma
 
@@ -138,7 +140,7 @@ def _check_first_law(flows: EnergyFlows, residual: FloatArray, energy_scale: flo
 
 
 def _check_second_law(flows: EnergyFlows, sigma: FloatArray, betas: FloatArray, tolerance: LawTolerance) -> None:
-    scale = 1.0 + np.abs(flows.entropy_change) + np.abs(flows.heat) @ betas
+    scale = tolerance.entropy_scale + np.abs(flows.entropy_change) + np.abs(flows.heat) @ betas
     excess = -sigma - tolerance.second_law * scale
     if not (excess <= 0).all():
         k = int(np.argmax(np.where(np.isnan(excess), np.inf, excess)))

@@ -76,7 +76,6 @@ class Machine(ABC):
     """What the dynamical variables are, with their units, for axes: ``{"p": ("population", "1")}``."""
     n_step_uniforms: ClassVar[int] = 0
     """How many uniforms ``propagate`` needs per system; 0 for a deterministic machine."""
-    tolerance: ClassVar[LawTolerance] = EXACT
     detector_names: ClassVar[tuple[str, ...]] = ()
     """Names of the D detectors; a read-out of +-1, or of a real number."""
     is_refrigerator: ClassVar[bool] = False
@@ -110,6 +109,11 @@ class Machine(ABC):
     def dissipation_unit(self) -> float:
         """Sigma0: the rate of entropy production that rewards are measured in (nats per time)."""
         raise NotImplementedError
+
+    @cached_property
+    def tolerance(self) -> LawTolerance:
+        """What round-off may leave in the audit of the laws."""
+        return EXACT
 
     @cached_property
     def power_weights(self) -> FloatArray:

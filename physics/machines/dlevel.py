@@ -70,8 +70,6 @@ class DLevelMachine(AffineMachine):
     title: ClassVar[str] = "d-level machine"
     source: ClassVar[str] = "H.-P. Breuer, F. Petruccione, The Theory of Open Quantum Systems (2002), section 3.3"
     equations: ClassVar[str] = "H = H0 + sum_k u_k H_k; d rho/dt = -i [H, rho] + sum_a D_a(H)[rho], global GKLS"
-    # round-off of the exponential is about 1e-16 |D| dt: enough for holds of up to 1e3 relaxation times
-    tolerance: ClassVar[LawTolerance] = LawTolerance(first_law=1e-12, second_law=1e-12)
 
     hamiltonian: np.ndarray = field(metadata={"unit": "energy", "about": "H_0, (d, d)"})
     baths: Mapping[str, tuple[np.ndarray, Bath]] = field(
@@ -125,6 +123,11 @@ class DLevelMachine(AffineMachine):
     def dim(self) -> int:
         """d, the number of levels."""
         return len(self.hamiltonian)
+
+    @cached_property
+    def tolerance(self) -> LawTolerance:
+        """Round-off of the exponential is about 1e-16 |D| dt: enough for holds of up to 1e3 relaxation times."""
+        return LawTolerance(first_law=1e-12, second_law=1e-12)
 
     @cached_property
     def control_space(self) -> ControlSpace:
