@@ -1,0 +1,349 @@
+"""One formalism for every cell: a Helmholtz function, a mobility, ports and baths. SI units.
+
+The state is (x, theta): charges, polarisations and extents of reaction x, and the temperature T = T_a + theta of one
+lumped node. The Helmholtz function is linear in T but for the heat capacity,
+
+    F(x, T) = u(x) - T s(x) - C T (ln(T/T_a) - 1),        U = u + C theta,      S = s + C ln(1 + theta/T_a)
+
+    dx/dt = gradient flow with ports, dissipation >= 0
+    C dT/dt = dissipation - T ds/dt - sum_i K_i (T - T_i)
+
+A step replaces every derivative of F by its discrete gradient, taken at the logarithmic mean of the two temperatures.
+Then the first law holds to round-off and the entropy production is a sum of non-negative terms, **at any step size**.
+The implicit equations are solved by Newton's method, with exact derivatives by the complex step, for all K cells at
+once; cells for which it fails take two steps of half the size.
+
+A new cell defines its state functions ``stored`` and ``order`` (u and s), their discrete gradients, and ``flow``:
+what moves, dissipates and goes out. Nothing else can create or destroy energy.
+
+Convention: flows into the cell are positive in the ledger of ``Machine``; ``Flow.delivered`` leaves the terminals.
+
+Source: derived; discrete gradients, O. Gonzalez, J. Nonlinear Sci. 6, 449 (1996).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from ..control import Control, FloatArray, IntArray
+from ..laws import LawTolerance
+from ..machine import Machine, Propagated, check_state_array
+from ..validation import ParameterError
+from .discrete import Array, log_mean
+
+K_B = 1.380649e-23
+"""Boltzmann constant, J/K."""
+E_CHARGE = 1.602176634e-19
+"""Elementary charge, C."""
+FARADAY = 96485.33212
+"""Faraday constant, C/mol."""
+EPSILON_0 = 8.8541878128e-12
+"""Vacuum permittivity, F/m."""
+
+MAX_ITERATIONS, MAX_HALVINGS = 16, 20
+"""Newton steps of a sub-step; and how often a sub-step may be halved."""
+
+GROWTH = 1.5
+"""Ratio of successive sub-steps after a switch."""
+
+CONVERGED = 1e-8
+"""Newton step, relative to the scale of the variables, after which the error is below round-off (it is squared)."""
+
+
+class StepError(ArithmeticError):
+    """The implicit equations of a cell have no solution that Newton's method finds, even for tiny sub-steps."""
+
+
+class Flow(NamedTuple):
+    """What happens in a cell at a given (mean) state; arrays of the shape of one variable.
+
+    Attributes:
+        rates: dx/dt, one array per variable.
+        dissipation: heat produced inside, one array per channel (W), each >= 0.
+        delivered: power that leaves the terminals (W).
+    """
+
+    rates: Sequence[Array]
+    dissipation: Sequence[Array]
+    delivered: Array
+
+
+class Ledger(NamedTuple):
+    """What a contact of length dt moved, per cell.
+
+    Attributes:
+        x: the variables after it, (n_x, K).
+        theta: T - T_a after it, (K,).
+        delivered: work that left the terminals, (K,), J.
+        heat: received from each bath, (K, B), J.
+        dissipated: produced in each channel, (n_channels, K), J.
+        sub_steps: how many sub-steps were taken, (K,).
+    """
+
+    x: FloatArray
+    theta: FloatArray
+    delivered: FloatArray
+    heat: FloatArray
+    dissipated: FloatArray
+    sub_steps: IntArray
+
+
+@dataclass(frozen=True)
+class Cell(Machine):
+    """Base of all cells; see the module.
+
+    State: (x, theta, held controls). Units: SI; entropies in J/K.
+    """
+
+    natural_units: ClassVar[str] = "SI"
+    channels: ClassVar[tuple[str, ...]]
+    """Names of the dissipative channels."""
+    ramped: ClassVar[tuple[str, ...]] = ()
+    """Continuous controls that move linearly over a step to their new value; the others are switched at its start."""
+
+    # ---- what a cell defines ----------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def ambient(self) -> float:
+        """T_a, K: theta is measured from it."""
+
+    @cached_property
+    def heat_capacity(self) -> float:
+        """C, J/K."""
+        raise NotImplementedError
+
+    @cached_property
+    def scales(self) -> FloatArray:
+        """Usual sizes of (x, theta), shape (n_x + 1,)."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def stored(self, x: FloatArray, values: FloatArray) -> FloatArray:
+        """u(x), J, shape (K,), of variables (n_x, K) with the controls (m, K)."""
+
+    @abstractmethod
+    def order(self, x: FloatArray) -> FloatArray:
+        """s(x), J/K, shape (K,)."""
+
+    @abstractmethod
+    def gradients(self, x0: Array, x1: Array, values: FloatArray) -> tuple[Sequence[Array], Sequence[Array]]:
+        """Discrete gradients of u and of s between x0 and x1, one array per variable."""
+
+    @abstractmethod
+    def flow(
+        self, x0: Array, x1: Array, temperature: Array, forces: Sequence[Array], values: FloatArray, choice: IntArray
+    ) -> Flow:
+        """What happens; ``forces`` is the discrete gradient of F, ``temperature`` the logarithmic mean."""
+
+    @abstractmethod
+    def conductances(self, values: FloatArray, choice: IntArray) -> FloatArray:
+        """K_i, W/K, shape (B, K)."""
+
+    @property
+    def longest_sub_step(self) -> float:
+        """Longest sub-step (s) that resolves the dynamics."""
+        return np.inf
+
+    @property
+    def first_sub_step(self) -> float:
+        """First sub-step (s) after a switch of the controls; the following ones grow.
+
+        The stepper damps what is much faster than a sub-step only slowly: the response of a fast double layer to a
+        switch must be resolved once, and is then followed for free.
+        """
+        return np.inf
+
+    def sub_steps(self, dt: float) -> FloatArray:
+        """Lengths of the sub-steps of a contact of length ``dt``, from ``first_sub_step`` on growing by ``GROWTH``."""
+        sizes: list[float] = []
+        h, left = self.first_sub_step, dt
+        while h < min(left, self.longest_sub_step):
+            sizes.append(h)
+            left, h = left - h, GROWTH * h
+        count = max(1, int(np.ceil(left / self.longest_sub_step * (1 - 1e-12))))
+        return np.array(sizes + [left / count] * count)
+
+    # ---- what follows from it ---------------------------------------------------------------------------------
+
+    @cached_property
+    def tolerance(self) -> LawTolerance:
+        return LawTolerance(first_law=1e-11, second_law=1e-12, entropy_scale=self.energy_scale / self.ambient)
+
+    @cached_property
+    def temperatures(self) -> FloatArray:
+        """Of the baths, K, shape (B,)."""
+        return 1.0 / self.betas
+
+    @property
+    def n_x(self) -> int:
+        """Number of variables besides the temperature."""
+        return self.n_dynamic - 1
+
+    def internal_energy(self, state: FloatArray) -> FloatArray:
+        n = self.n_x
+        return self.stored(state[:, :n].T, state[:, n + 1 :].T) + self.heat_capacity * state[:, n]
+
+    def entropy(self, state: FloatArray) -> FloatArray:
+        """S - S(start), J/K, shape (K,)."""
+        n = self.n_x
+        return self.order(state[:, :n].T) + self.heat_capacity * np.log1p(state[:, n] / self.ambient)
+
+    def check_state(self, state: FloatArray) -> None:
+        check_state_array(self, state)
+        coldest = float((self.ambient + state[:, self.n_x]).min(initial=self.ambient))
+        if coldest <= 0.0:
+            raise ParameterError(f"temperature = {coldest:.6g} K: must be > 0")
+
+    def propagate(
+        self, state: FloatArray, control: Control, dt: float, uniforms: FloatArray | None = None
+    ) -> Propagated:
+        n = self.n_x
+        x, held, values = state[:, :n].T, state[:, n + 1 :].T, control.values.T
+        start = np.where(self._ramps[:, None], held, values)
+        work = self.stored(x, start) - self.stored(x, held)
+        done = self.advance(x, state[:, n], start, values, control.choice, dt)
+        after = np.concatenate([done.x, done.theta[None], values]).T
+        return Propagated(after, work - done.delivered, done.heat)
+
+    @cached_property
+    def _ramps(self) -> np.ndarray:
+        return np.array([r.name in self.ramped for r in self.control_space.ranges], dtype=bool)
+
+    # ---- the stepper ------------------------------------------------------------------------------------------
+
+    def advance(
+        self,
+        x: FloatArray,
+        theta: FloatArray,
+        start: FloatArray,
+        end: FloatArray,
+        choice: IntArray,
+        dt: float,
+    ) -> Ledger:
+        """A contact of length ``dt`` of K cells.
+
+        Args:
+            x, theta: variables (n_x, K) and T - T_a (K,).
+            start, end: controls (m, K) at its beginning and end; linear between them.
+            choice: (K,).
+            dt: duration, s.
+
+        Raises:
+            StepError: if Newton's method fails for tiny sub-steps.
+        """
+        count = x.shape[1]
+        total = Ledger(
+            x, theta, np.zeros(count), np.zeros((count, len(self.betas))),
+            np.zeros((len(self.channels), count)), np.zeros(count, dtype=np.int64),
+        )  # fmt: skip
+        b = 0.0
+        for h in self.sub_steps(dt):
+            a, b = b, b + h / dt
+            done = self._sub_step(
+                total.x, total.theta, start + a * (end - start), start + b * (end - start), choice, h, 0
+            )
+            total = _added(total, done)
+        return total
+
+    def _sub_step(
+        self,
+        x: FloatArray,
+        theta: FloatArray,
+        start: FloatArray,
+        end: FloatArray,
+        choice: IntArray,
+        h: float,
+        halvings: int,
+    ) -> Ledger:
+        """One sub-step; cells for which it fails take two of half the size."""
+        done, failed = self._solve(x, theta, 0.5 * (start + end), choice, h)
+        if not failed.any():
+            return done
+        if halvings == MAX_HALVINGS:
+            raise StepError(f"{type(self).__name__}: no solution for a sub-step of {h:.3g} s")
+        rows = np.flatnonzero(failed)
+        middle = 0.5 * (start + end)[:, rows]
+        part = x[:, rows], theta[rows]
+        first = self._sub_step(*part, start[:, rows], middle, choice[rows], 0.5 * h, halvings + 1)
+        second = self._sub_step(first.x, first.theta, middle, end[:, rows], choice[rows], 0.5 * h, halvings + 1)
+        for whole, piece in zip(done, _added(first, second), strict=True):
+            if whole.ndim == 2 and whole.shape[0] != len(choice):
+                whole[:, rows] = piece
+            else:
+                whole[rows] = piece
+        return done
+
+    def _solve(
+        self, x: FloatArray, theta: FloatArray, values: FloatArray, choice: IntArray, h: float
+    ) -> tuple[Ledger, np.ndarray]:
+        """Newton's method for one sub-step; the ledger, and which cells have no solution yet."""
+        n, count = x.shape
+        scales = self.scales
+        old = np.concatenate([x, theta[None]])
+        new = old.copy()
+        conductances = self.conductances(values, choice)
+        # row j of the second axis carries the perturbation of variable j
+        seed = 1e-30j * np.eye(n + 1)[:, :, None] * scales[:, None, None]
+        failed = np.ones(count, dtype=bool)
+        with np.errstate(all="ignore"):
+            for _ in range(MAX_ITERATIONS):
+                residual = self._residual(old[:, None], new[:, None] + seed, values, choice, h, conductances)
+                jacobian = np.imag(residual).transpose(2, 0, 1) * (1e30 / scales[:, None])
+                try:
+                    step = np.linalg.solve(jacobian, (np.real(residual[:, 0]) / scales[:, None]).T[:, :, None])[..., 0]
+                except np.linalg.LinAlgError:
+                    break
+                new = new - scales[:, None] * step.T
+                size = np.abs(step).max(axis=1)
+                failed = ~(size < CONVERGED)
+                if not failed.any() or not np.isfinite(size).any():
+                    break
+            # an honest solution is warm and finite
+            failed |= ~(np.isfinite(new).all(axis=0) & (self.ambient + new[n] > 0.0))
+            t_mean = log_mean(self.ambient + old[n], self.ambient + new[n])
+            flow = self._flow(old, new, t_mean, values, choice)
+        heat = h * conductances * (self.temperatures[:, None] - t_mean)
+        dissipated = h * np.array([np.broadcast_to(part, (count,)) for part in flow.dissipation])
+        delivered = h * np.broadcast_to(flow.delivered, (count,))
+        steps = np.ones(count, dtype=np.int64)
+        return Ledger(new[:n].copy(), new[n].copy(), delivered.copy(), heat.T.copy(), dissipated, steps), failed
+
+    def _flow(self, old: Array, new: Array, t_mean: Array, values: FloatArray, choice: IntArray) -> Flow:
+        n = self.n_x
+        du, ds = self.gradients(old[:n], new[:n], values)
+        forces = [a - t_mean * b for a, b in zip(du, ds, strict=True)]
+        return self.flow(old[:n], new[:n], t_mean, forces, values, choice)
+
+    def _residual(
+        self, old: Array, new: Array, values: FloatArray, choice: IntArray, h: float, conductances: FloatArray
+    ) -> Array:
+        """What must vanish, shape (n + 1, n + 1, K): the equations of motion and of the temperature."""
+        n = self.n_x
+        t_mean = log_mean(self.ambient + old[n], self.ambient + new[n])
+        du, ds = self.gradients(old[:n], new[:n], values)
+        forces = [a - t_mean * b for a, b in zip(du, ds, strict=True)]
+        flow = self.flow(old[:n], new[:n], t_mean, forces, values, choice)
+        change = new - old
+        out = np.empty(np.broadcast_shapes(change.shape, new.shape), dtype=complex)
+        for i in range(n):
+            out[i] = change[i] - h * flow.rates[i]
+        produced: Any = sum(flow.dissipation)
+        ordered: Any = sum(b * change[i] for i, b in enumerate(ds))
+        given = sum(k * (t_mean - t) for k, t in zip(conductances, self.temperatures, strict=True))
+        out[n] = change[n] - (h * produced - t_mean * ordered - h * given) / self.heat_capacity
+        return out
+
+
+def _added(first: Ledger, second: Ledger) -> Ledger:
+    """Two contacts, one after the other."""
+    return Ledger(
+        second.x, second.theta, first.delivered + second.delivered, first.heat + second.heat,
+        first.dissipated + second.dissipated, first.sub_steps + second.sub_steps,
+    )  # fmt: skip

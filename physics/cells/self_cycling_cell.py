@@ -1,0 +1,327 @@
+"""Self-cycling cell: the self-charging ferroelectric-electrolyte cell as a lumped model. SI.
+
+    F = (Q_A - y)^2/2C_A + Q_C^2/2C_C + a0 (T - Tc) y^2/2 + b y^4/4 + V_b y + F_A(N_A, T) + F_C(N_C, T) + F_th
+
+Q_A and Q_C are the charges of the two double layers, y (C) an interface order parameter with a double well, N_k = N0_k
+- xi_k what is left of the fuel of electrode k. The interface phase slows the anode's reaction down (R_p > R_m), so the
+reaction has a negative differential resistance; the double layer behind the well is a negative capacitance. Under a
+constant load the cell may oscillate and charge itself while it delivers. **Every joule of that comes from a source**:
+
+    chemical     the affinities of both electrodes (fuel that is used up)
+    two_bath     no affinity; the cell is put in contact with a cold and a hot bath in turn
+    mechanical   no affinity; stress moves the Curie temperature Tc, and its work is booked
+    none         no affinity, one bath: no policy whatever extracts net work (proof: exergy is a Lyapunov function)
+
+What is contested about such cells, and how it is treated here, is said in ``docs/cells.md``. The parameters are chosen
+to meet the class of reported values (0.9 to 1.3 V, about 0.5 mA); they are not fitted to any cell.
+
+Source: derived; after M. H. Braga et al., Appl. Phys. Rev. 7, 011406 (2020), and the review J. Mater. Chem. A 12, 690
+(2024).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from ..control import ControlSpace, FloatArray, IntArray, Range
+from ..machine import parameter
+from ..validation import ParameterError, check_choice, check_positive, check_range
+from .cell import E_CHARGE, K_B, Cell, Flow
+from .discrete import Array, half_square, log_of_rest, quarter_fourth
+
+SOURCES = ("chemical", "two_bath", "mechanical", "none")
+"""Where the free energy comes from."""
+
+K_E = K_B / E_CHARGE
+"""k/e, V/K."""
+
+
+@dataclass(frozen=True)
+class SelfCyclingCell(Cell):
+    """Self-cycling cell; the defaults are set S2 of the specification (interphase, hour scale).
+
+    State: (Q_A, y, Q_C, xi_A, xi_C, theta, controls). Controls: ``log_R`` = log10 of the load (Ohm); with
+    ``port_voltage`` the voltage V_ext of a source in series with it; with ``source="mechanical"`` the Curie temperature
+    Tc (K); with ``source="two_bath"`` the contact, 0 cold or 1 hot. Units: SI.
+
+    Raises:
+        ParameterError: for a parameter outside its range.
+    """
+
+    title: ClassVar[str] = "Self-cycling cell"
+    source: ClassVar[str] = "derived; after M. H. Braga et al., Appl. Phys. Rev. 7, 011406 (2020)"
+    equations: ClassVar[str] = (
+        "dQ_k/dt = j_k - I; R_F dy/dt = v_A - V_b - a0 (T - Tc) y - b y^3; j_A = g(y, T) (E_A - v_A); dN_k/dt = -j_k"
+    )
+    dynamic_names: ClassVar[tuple[str, ...]] = ("Q_A", "y", "Q_C", "xi_A", "xi_C", "theta")
+    quantities: ClassVar[dict[str, tuple[str, str]]] = {
+        "Q_A": ("charge of the anode", "C"),
+        "y": ("interface order", "C"),
+        "Q_C": ("charge of the cathode", "C"),
+        "xi_A": ("anode fuel used", "C"),
+        "xi_C": ("cathode fuel used", "C"),
+        "theta": ("temperature above ambient", "K"),
+    }
+    n_initial_uniforms: ClassVar[int] = 2
+    channels: ClassVar[tuple[str, ...]] = ("electrolyte", "anode", "cathode", "interface")
+
+    energy_source: str = parameter("chemical", "-", "where the free energy comes from")
+    C_A: float = parameter(4.0, "F", "double layer of the anode")
+    C_C: float = parameter(10.0, "F", "double layer of the cathode")
+    y0: float = parameter(0.1, "C", "half distance of the wells at T_r")
+    V_c: float = parameter(0.1, "V", "coercive voltage at T_r")
+    V_b: float = parameter(0.661, "V", "built-in bias of the interface")
+    Tc: float = parameter(393.15, "K", "Curie temperature of the interface")
+    T_r: float = parameter(298.15, "K", "reference temperature of all parameters")
+    R_F: float = parameter(60.0, "Ohm", "viscosity of the interface")
+    R_m: float = parameter(400.0, "Ohm", "reaction resistance of the bare anode (y < 0)")
+    R_p: float = parameter(3000.0, "Ohm", "reaction resistance of the covered anode (y > 0)")
+    y_w: float = parameter(0.025, "C", "width of the transition between them")
+    R_C: float = parameter(20.0, "Ohm", "reaction resistance of the cathode")
+    R_i: float = parameter(5.0, "Ohm", "resistance of the electrolyte")
+    E_A: float = parameter(1.161, "V", "potential of the anode at T_r, full")
+    E_C: float = parameter(0.35, "V", "potential of the cathode at T_r, full")
+    e_A: float = parameter(-0.3e-3, "V/K", "temperature coefficient of the anode")
+    e_C: float = parameter(0.0, "V/K", "temperature coefficient of the cathode")
+    z_A: int = parameter(3, "1", "charges per reaction at the anode")
+    z_C: int = parameter(1, "1", "charges per reaction at the cathode")
+    N0_A: float = parameter(39600.0, "C", "fuel of the anode")
+    N0_C: float = parameter(39600.0, "C", "fuel of the cathode")
+    N_half: float = parameter(0.0, "C", "fuel at which the anode's rate is halved; 0: the rate does not depend on it")
+    E_act: float = parameter(0.20, "eV", "activation energy of the reactions")
+    E_ion: float = parameter(0.10, "eV", "activation energy of the conductivity")
+    C_th: float = parameter(36.0, "J/K", "heat capacity")
+    K: float = parameter(0.08, "W/K", "thermal conductance to the bath")
+    T_a: float = parameter(298.15, "K", "temperature of the bath")
+    T_hot: float = parameter(318.15, "K", "temperature of the hot bath (source = two_bath)")
+    log_R_min: float = parameter(1.5, "1", "smallest log10 of the load in Ohm")
+    log_R_max: float = parameter(4.5, "1", "largest log10 of the load in Ohm")
+    port_voltage: float = parameter(0.0, "V", "largest voltage of a source in series with the load; 0: there is none")
+    Tc_span: float = parameter(20.0, "K", "by how much stress moves Tc either way (source = mechanical)")
+
+    def __post_init__(self) -> None:
+        check_choice("energy_source", self.energy_source, SOURCES)
+        positive = (
+            "C_A", "C_C", "y0", "V_c", "Tc", "T_r", "R_F", "R_m", "R_p", "y_w", "R_C", "R_i", "N0_A", "N0_C", "C_th",
+            "K", "T_a", "T_hot", "Tc_span",
+        )  # fmt: skip
+        for name in positive:
+            check_positive(name, getattr(self, name))
+        if self.Tc <= self.T_r:
+            raise ParameterError(f"Tc = {self.Tc!r}: must be > T_r = {self.T_r!r}, where the double well is given")
+        if self.energy_source == "two_bath" and self.T_hot <= self.T_a:
+            raise ParameterError(f"T_hot = {self.T_hot!r}: must be > T_a = {self.T_a!r}")
+        if self.log_R_min >= self.log_R_max:
+            raise ParameterError(f"log_R_min = {self.log_R_min!r}: must be < log_R_max = {self.log_R_max!r}")
+        check_range("port_voltage", self.port_voltage, 0.0, 100.0)
+        check_range("N_half", self.N_half, 0.0, self.N0_A)
+
+    # ---- what it is -------------------------------------------------------------------------------------------
+
+    @property
+    def fuelled(self) -> bool:
+        """Whether the electrodes have an affinity."""
+        return self.energy_source == "chemical"
+
+    @cached_property
+    def a0(self) -> float:
+        """Landau coefficient, V/(C K)."""
+        return -self.a_r / (self.Tc - self.T_r)
+
+    @cached_property
+    def a_r(self) -> float:
+        """a at T_r, V/C: 1/C_F of the interface at y = 0."""
+        return -1.5 * np.sqrt(3.0) * self.V_c / self.y0
+
+    @cached_property
+    def b(self) -> float:
+        """Landau coefficient, V/C^3."""
+        return -self.a_r / self.y0**2
+
+    @property
+    def bath_names(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("cold", "hot") if self.energy_source == "two_bath" else ("ambient",)
+
+    @cached_property
+    def betas(self) -> FloatArray:
+        temperatures = (self.T_a, self.T_hot) if self.energy_source == "two_bath" else (self.T_a,)
+        return 1.0 / np.array(temperatures)
+
+    @cached_property
+    def control_space(self) -> ControlSpace:
+        ranges = [Range("log_R", self.log_R_min, self.log_R_max)]
+        if self.port_voltage:
+            ranges.append(Range("V_ext", -self.port_voltage, self.port_voltage, "V"))
+        if self.energy_source == "mechanical":
+            ranges.append(Range("Tc", self.Tc - self.Tc_span, self.Tc + self.Tc_span, "K"))
+        if self.energy_source == "two_bath":
+            return ControlSpace(tuple(ranges), ("cold", "hot"), "bath")
+        return ControlSpace(tuple(ranges))
+
+    @property
+    def ambient(self) -> float:
+        return self.T_a
+
+    @cached_property
+    def heat_capacity(self) -> float:
+        return self.C_th
+
+    @cached_property
+    def scales(self) -> FloatArray:
+        return np.array([self.C_A, self.y0, self.C_C, self.C_A, self.C_A, 1.0])
+
+    @cached_property
+    def energy_scale(self) -> float:
+        """Energy of the double layers at 1 V and of the well, J."""
+        return 0.5 * (self.C_A + self.C_C) + self.V_c * self.y0
+
+    @cached_property
+    def matched_power(self) -> float:
+        """E^2/4R of the bare cell: the most that a steady load gets, W."""
+        return (self.E_A + self.E_C) ** 2 / (4.0 * (self.R_m + self.R_C + self.R_i))
+
+    @cached_property
+    def power_unit(self) -> float:
+        return self.matched_power
+
+    @cached_property
+    def dissipation_unit(self) -> float:
+        return self.matched_power / self.T_a
+
+    # ---- the cell ---------------------------------------------------------------------------------------------
+
+    def _named(self, values: FloatArray, name: str, otherwise: float) -> FloatArray | float:
+        for j, r in enumerate(self.control_space.ranges):
+            if r.name == name:
+                return values[j]
+        return otherwise
+
+    def stored(self, x: FloatArray, values: FloatArray) -> FloatArray:
+        q_a, y, q_c, xi_a, xi_c = x
+        tc = self._named(values, "Tc", self.Tc)
+        u = (q_a - y) ** 2 / (2.0 * self.C_A) + q_c**2 / (2.0 * self.C_C)
+        u = u - 0.5 * self.a0 * tc * y * y + 0.25 * self.b * y**4 + self.V_b * y
+        if self.fuelled:
+            u = u - (self.E_A - self.e_A * self.T_r) * xi_a - (self.E_C - self.e_C * self.T_r) * xi_c
+        return u
+
+    def order(self, x: FloatArray) -> FloatArray:
+        _, y, _, xi_a, xi_c = x
+        s = -0.5 * self.a0 * y * y
+        if self.fuelled:
+            s = s + self.e_A * xi_a + self.e_C * xi_c
+            s = s + K_E / self.z_A * _mixing(self.N0_A, xi_a) + K_E / self.z_C * _mixing(self.N0_C, xi_c)
+        return s
+
+    def gradients(self, x0: Array, x1: Array, values: FloatArray) -> tuple[Sequence[Array], Sequence[Array]]:
+        tc = self._named(values, "Tc", self.Tc)
+        y = half_square(x0[1], x1[1])
+        v_a = (half_square(x0[0], x1[0]) - y) / self.C_A
+        well = -self.a0 * tc * y + self.b * quarter_fourth(x0[1], x1[1]) + self.V_b
+        v_c = half_square(x0[2], x1[2]) / self.C_C
+        nothing = 0.0 * y
+        if not self.fuelled:
+            return (v_a, well - v_a, v_c, nothing, nothing), (nothing, -self.a0 * y, nothing, nothing, nothing)
+        s_a = self.e_A + K_E / self.z_A * log_of_rest(self.N0_A, x0[3], x1[3])
+        s_c = self.e_C + K_E / self.z_C * log_of_rest(self.N0_C, x0[4], x1[4])
+        u_a = nothing - (self.E_A - self.e_A * self.T_r)
+        u_c = nothing - (self.E_C - self.e_C * self.T_r)
+        return (v_a, well - v_a, v_c, u_a, u_c), (nothing, -self.a0 * y, nothing, s_a, s_c)
+
+    def flow(
+        self, x0: Array, x1: Array, temperature: Array, forces: Sequence[Array], values: FloatArray, choice: IntArray
+    ) -> Flow:
+        v_a, well, v_c, f_a, f_c = forces
+        y = half_square(x0[1], x1[1])
+        j_a = self.anode_conductance(y, half_square(x0[3], x1[3]), temperature) * (-f_a - v_a)
+        j_c = self._activated(temperature, self.E_act) / self.R_C * (-f_c - v_c)
+        r_i = self.R_i / self._activated(temperature, self.E_ion)
+        load, v_ext = 10.0 ** values[0], self._named(values, "V_ext", 0.0)
+        current = (v_a + v_c - v_ext) / (r_i + load)
+        y_rate = -well / self.R_F
+        rates = (j_a - current, y_rate, j_c - current, j_a, j_c)
+        heats = (r_i * current**2, j_a * (-f_a - v_a), j_c * (-f_c - v_c), self.R_F * y_rate**2)
+        return Flow(rates, heats, current * (v_a + v_c - r_i * current))
+
+    def anode_conductance(self, y: Array, xi_a: Array, temperature: Array) -> Array:
+        """g(y, T), S, >= 0: the interface phase (y > 0) slows the reaction down."""
+        bare = 1.0 / self.R_p + (1.0 / self.R_m - 1.0 / self.R_p) / (1.0 + np.exp(y / self.y_w))
+        if self.N_half:
+            left = self.N0_A - xi_a
+            bare = bare * left / (left + self.N_half)
+        return bare * self._activated(temperature, self.E_act)
+
+    def _activated(self, temperature: Array, energy: float) -> Array:
+        return np.exp(-energy / K_E * (1.0 / temperature - 1.0 / self.T_r))
+
+    def conductances(self, values: FloatArray, choice: IntArray) -> FloatArray:
+        if self.energy_source == "two_bath":
+            return self.K * np.stack([choice == 0, choice == 1])
+        return np.full((1, len(choice)), self.K)
+
+    @property
+    def longest_sub_step(self) -> float:
+        """Half of R_F |C_F|, the time constant of the interface at y = 0."""
+        return 0.5 * self.R_F / abs(self.a_r)
+
+    # ---- what is seen and drawn -------------------------------------------------------------------------------
+
+    def terminal(self, state: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Terminal voltage (V) and current (A) with the held controls, (K,) each."""
+        q_a, y, q_c = state[:, 0], state[:, 1], state[:, 2]
+        values = state[:, 6:].T
+        open_circuit = (q_a - y) / self.C_A + q_c / self.C_C
+        r_i = self.R_i / self._activated(self.T_a + state[:, 5], self.E_ion)
+        current = (open_circuit - self._named(values, "V_ext", 0.0)) / (r_i + 10.0 ** values[0])
+        return open_circuit - r_i * current, current
+
+    def start(self, v_a: float = 0.5) -> FloatArray:
+        """The start of the specification: v_A given, v_C = E_C, y on the lower branch, full, at T_a; shape (5,)."""
+        e_c = self.E_C if self.fuelled else 0.0
+        y = self.lower_branch(v_a)
+        return np.array([self.C_A * v_a + y, y, self.C_C * e_c, 0.0, 0.0])
+
+    def lower_branch(self, v_a: float, temperature: float | None = None) -> float:
+        """The smallest y with a y + b y^3 + V_b = v_A, C."""
+        t = self.T_a if temperature is None else temperature
+        roots = np.roots([self.b, 0.0, self.a0 * (t - self.Tc), self.V_b - v_a])
+        real = np.real(roots[np.abs(np.imag(roots)) < 1e-9 * self.y0])
+        return float(real.min())
+
+    def reference_energy(self, state: FloatArray) -> FloatArray:
+        """Zero: see ``envs.rewards`` for the rewards of cells."""
+        return np.zeros(len(state))
+
+    def initial_state(self, uniforms: FloatArray) -> FloatArray:
+        """v_A uniform in 0.4 to 1 V (zero without fuel: 0 to 0), y on the lower branch, full, at T_a."""
+        v_a = (0.4 + 0.6 * uniforms[:, 0]) if self.fuelled else np.zeros(len(uniforms))
+        x = np.stack([self.start(float(v)) for v in v_a])
+        space = self.control_space
+        values = np.tile(0.5 * (space.low + space.high), (len(x), 1))
+        return np.concatenate([x, np.zeros((len(x), 1)), values], axis=1)
+
+    @cached_property
+    def usual_range(self) -> tuple[FloatArray, FloatArray]:
+        low = np.array([0.0, -1.5 * self.y0, 0.0, 0.0, 0.0, -0.02])
+        high = np.array([1.2 * self.C_A, 1.5 * self.y0, 0.7 * self.C_C, self.N0_A, self.N0_C, 0.02])
+        return (
+            np.concatenate([low, self.control_space.low]),
+            np.concatenate([high, self.control_space.high]),
+        )
+
+    @property
+    def observation_bounds(self) -> tuple[FloatArray, FloatArray]:
+        m = self.control_space.n_values
+        wide = np.concatenate([np.full(6, 1e4), np.ones(m)])
+        return -wide, wide
+
+
+def _mixing(start: float, xi: FloatArray) -> FloatArray:
+    """G = -[N (ln(N/N0) - 1) + N0] with N = N0 - xi, C."""
+    left = start - xi
+    return -(left * np.log1p(-xi / start) + xi)
