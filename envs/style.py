@@ -88,7 +88,8 @@ def bath_looks(machine: Machine) -> list[Look]:
     colours = {order[0]: HOT, order[-1]: COLD} if len(order) > 1 else dict.fromkeys(order, HOT)
     between = [b for b in order if b not in colours]
     colours |= {b: OTHER[k % len(OTHER)] for k, b in enumerate(between)}
-    return [Look(f"{name} bath", colours[b]) for b, name in enumerate(machine.bath_names)]
+    names = [name if name == "bath" else f"{name} bath" for name in machine.bath_names]
+    return [Look(name, colours[b]) for b, name in enumerate(names)]
 
 
 def choice_looks(machine: Machine) -> list[Look]:
@@ -231,7 +232,8 @@ def label(quantity: str, symbol: str = "", unit: str = "") -> str:
 
 def quantity_label(found: Quantity, units: Units) -> str:
     """Axis label of a quantity of a machine's portrait."""
-    return label(found.name, found.symbol, units.energy if found.unit == "energy" else found.unit)
+    unit = getattr(units, found.unit) if found.unit in ("energy", "time") else found.unit
+    return label(found.name, found.symbol, unit)
 
 
 def control_label(machine: Machine, j: int) -> str:

@@ -26,6 +26,7 @@ from ..control import FloatArray
 from ..lindblad import Generator, augmented_propagator, gkls_generator
 from ..machine import Machine, check_state_array, parameter
 from ..validation import ParameterError, check_finite, check_positive, check_range
+from .portraits import PairPortrait
 
 AXES = ("z", "xz")
 """Directions in which a machine measures and turns: along z alone, or anywhere in the x-z plane."""
@@ -104,6 +105,10 @@ class CoupledQubits(Machine):
     def energy(self, t: FloatArray) -> FloatArray:
         """<H> of the tables (K, 4, 4), shape (K,)."""
         return pauli.components(t) @ self.energy_row
+
+    @cached_property
+    def portrait(self) -> PairPortrait:
+        return PairPortrait(self)
 
     def internal_energy(self, state: FloatArray) -> FloatArray:
         return state[:, :15] @ self.energy_row

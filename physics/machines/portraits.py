@@ -1,4 +1,4 @@
-"""Portraits of the machines with coherence: gap and population of the instantaneous eigenstates."""
+"""Portraits of the machines with coherence: gap and population of the instantaneous eigenstates; of two qubits."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import entr, xlog1py, xlogy
 
+from .. import pauli
 from ..control import FloatArray
 from ..portrait import Portrait, Quantity
 
 if TYPE_CHECKING:
+    from .coupled_qubits import CoupledQubits
     from .oscillator import OscillatorEngine
     from .qubit_refrigerator import QubitRefrigerator
 
@@ -70,3 +72,19 @@ class OscillatorPortrait(Portrait):
         omega = self._omega(values[:, 0])
         nu = 0.5 + 1.0 / np.expm1(beta * omega)
         return np.stack([nu * omega, nu / omega, np.zeros_like(omega), nu * nu], axis=1)
+
+
+class PairPortrait(Portrait):
+    """Polarisations of two qubits and their correlation along z, of which the energy is made."""
+
+    machine: CoupledQubits
+
+    def shown(self, state: FloatArray) -> tuple[Quantity, ...]:
+        known = self.machine.quantities
+        return tuple(Quantity(*known[name][:1], name, "1", state[:, pauli.NAMES.index(name)]) for name in known)
+
+    def coherence(self, state: FloatArray) -> FloatArray | None:
+        if self.machine.diagonal:
+            return None
+        p = np.clip(pauli.populations(pauli.table(state[:, :15])), 0.0, 1.0)
+        return np.maximum(entr(p).sum(axis=1) - self.machine.entropy(state), 0.0)
