@@ -1,6 +1,6 @@
-"""Agents without learning: a reference cycle played step by step, and random controls.
+"""Agents without learning: a reference cycle played step by step, a feedback protocol, and random controls.
 
-They have SB3's ``predict``, so every comparison runs through one code path. Both speak native actions.
+They have SB3's ``predict``, so every comparison runs through one code path. All speak native actions.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import numpy as np
 from ..envs.actions import pack, to_native
 from ..physics.control import Control, ControlSpace
 from ..physics.cycles.cycle import Cycle
+from ..physics.feedback.protocol import Protocol
+from ..physics.machine import Machine
 
 
 class CycleAgent:
@@ -39,6 +41,31 @@ class CycleAgent:
             position = np.where(episode_start, 0, position)
         control = Control(self.cycle.values[position], self.cycle.choice[position])
         return to_native(self.cycle.machine.control_space, control), (position + 1) % len(self.cycle)
+
+
+class ProtocolAgent:
+    """Plays a feedback protocol: closed loop, from the state that is observed.
+
+    Args:
+        protocol: the protocol.
+        machine: the machine, to tell the state from the observation ("state"; what follows it is not looked at).
+    """
+
+    encoding = None
+
+    def __init__(self, protocol: Protocol, machine: Machine) -> None:
+        self.protocol, self.machine = protocol, machine
+
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
+    ) -> tuple[Any, Any]:
+        """Actions for a batch of K observations; ``state`` is the protocol's clock, shape (K,)."""
+        clock = np.zeros(len(observation), dtype=np.int64) if state is None else state
+        if episode_start is not None:
+            clock = np.where(episode_start, 0, clock)
+        seen = np.asarray(observation, dtype=np.float64)[:, : len(self.machine.observation_bounds[0])]
+        control, clock = self.protocol.act(self.machine.state_of(seen), clock)
+        return to_native(self.machine.control_space, control), clock
 
 
 class RandomAgent:
