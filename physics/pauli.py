@@ -71,10 +71,11 @@ def populations(t: FloatArray) -> FloatArray:
 
 def from_populations(p: FloatArray) -> FloatArray:
     """T (K, 4, 4) of diagonal states with populations (K, 4)."""
-    s1, s2 = TWO_SIGNS.T
     t = np.zeros((len(p), 4, 4))
     t[:, 0, 0] = 1.0
-    t[:, 3, 0], t[:, 0, 3], t[:, 3, 3] = p @ s1, p @ s2, p @ (s1 * s2)
+    # written out: a product of matrices may round a row differently alone and in a batch
+    ee, eg, ge, gg = p.T
+    t[:, 3, 0], t[:, 0, 3], t[:, 3, 3] = (ee + eg) - (ge + gg), (ee + ge) - (eg + gg), (ee + gg) - (eg + ge)
     return t
 
 
