@@ -2,8 +2,8 @@
 
 Exact: from one start state every outcome of every step is followed with its Born probability. Where read-outs are
 projective the states come back, and (state, clock) is a finite Markov chain, whose stationary distribution gives the
-averages. States closer than ``SAME`` are one: beliefs that depend on ever older outcomes, but ever more weakly, are cut
-off there.
+averages. States that agree when rounded are one: beliefs that depend on ever older outcomes, but ever more weakly, are
+cut off there. What that moves in energy is booked nowhere, so the power errs by about the grid of rounding over dt.
 
 Power is counted as heat: it differs from the work by the change of a bounded energy and fluctuates less.
 """
@@ -24,7 +24,7 @@ from ..validation import check_integer, check_positive
 from .outcomes import outcomes
 from .protocol import Protocol
 
-SAME = 1e-7
+SAME = 1e-9
 """Usual grid of the components on which states are compared."""
 
 

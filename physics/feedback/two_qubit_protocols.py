@@ -21,6 +21,7 @@ from .. import pauli
 from ..control import Control, FloatArray, IntArray
 from ..machines.coupled_qubits import CoupledQubits
 from ..machines.detachable_demon import MEASURE, SWAP, TURN_1, WAIT, DetachableDemon
+from ..machines.feedback import best_flips, best_rotation
 from ..validation import check_integer, check_range
 from .protocol import Protocol
 
@@ -63,14 +64,13 @@ class WaitReadTurn(Protocol):
         t = pauli.table(state[:, :15])
         gain, angle = turns(self.machine, t)
         best = gain.argmax(axis=1)
-        turned = self.machine.energy(t) - gain.max(axis=1)
         pays = gain.max(axis=1) > max(self.threshold, 1e-6 * self.machine.energy_scale)
         # position within a round: reads, then turns, then the exchange
         length = self.reads + 1
         place = clock - self.waits
         done, place = np.divmod(np.maximum(place, 0), length)
         active = clock >= self.waits
-        unsure = turned - sharp_energy(self.machine, t) > self.doubt
+        unsure = left(self.machine, t) > self.doubt
         reads = active & (place < self.reads) & ((place == 0) | unsure)
         turning = active & ~reads & pays
         swaps = active & ~reads & ~pays & (done + 1 < self.rounds)
@@ -116,10 +116,10 @@ class BayesFeedback(Protocol):
     def act(self, state: FloatArray, clock: IntArray) -> tuple[Control, IntArray]:
         t = pauli.table(state[:, :15])
         gain, angle = turns(self.machine, t)
-        best, most = gain.argmax(axis=1), gain.max(axis=1)
-        pays = most > max(self.threshold, 1e-6 * self.machine.energy_scale)
+        best = gain.argmax(axis=1)
+        pays = gain.max(axis=1) > max(self.threshold, 1e-6 * self.machine.energy_scale)
         if len(self.machine.read_qubits) == 2:
-            promise, other = self.machine.energy(t) - np.maximum(most, 0.0) - self.machine.levels.min(), -np.inf
+            promise, other = left(self.machine, t), -np.inf
         else:
             promise, other = (self._promise(t, qubit, gain) for qubit in range(2))
         known = [pays, promise > self.promise, np.broadcast_to(other > self.exchange, pays.shape)]
@@ -161,13 +161,20 @@ def field(machine: CoupledQubits, t: FloatArray, qubit: int) -> tuple[FloatArray
     return both[:, 1], both[:, 3]
 
 
-def sharp_energy(machine: DetachableDemon, t: FloatArray) -> FloatArray:
-    """Mean energy that is left when the read qubits are known and turned for the best, (K,)."""
+def left(machine: DetachableDemon, t: FloatArray) -> FloatArray:
+    """Energy that to know the read qubits would set free beyond what turns of them can set free already, (K,)."""
+    turned = t
+    if machine.diagonal:
+        turned = best_flips(machine, t, machine.read_qubits)
+    else:
+        for qubit in machine.read_qubits:
+            turned = best_rotation(machine, turned, qubit)
     if len(machine.read_qubits) == 2:
-        return np.full(len(t), float(machine.levels.min()))
+        return machine.energy(turned) - machine.levels.min()
     up = 0.5 * (1.0 + t[:, 0, 3])
     gap = 0.5 * machine.e1
-    return 0.5 * machine.e2 * t[:, 0, 3] - up * abs(gap + machine.g) - (1.0 - up) * abs(gap - machine.g)
+    sharp = up * abs(gap + machine.g) + (1.0 - up) * abs(gap - machine.g)
+    return machine.energy(turned) - 0.5 * machine.e2 * t[:, 0, 3] + sharp
 
 
 def controls(machine: DetachableDemon, choice: IntArray, k: float, theta: float, angle: FloatArray) -> FloatArray:
