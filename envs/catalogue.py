@@ -32,7 +32,8 @@ class Entry:
         presets: named parameter sets (after their paper): arguments of machine and environment. The first is the
             default.
         max_episode_steps: time limit.
-        baselines: reference cycles that ``szilard compare`` plays, by their names in ``physics.cycles.library``.
+        baselines: reference cycles that ``szilard compare`` plays, by their names in ``physics.cycles.library``; of a
+            machine with measurements reference protocols, by their names in ``physics.feedback.library``.
         references: ``"module:NAME"`` below ``szilard.physics`` of the reference values, checked by ``validate``.
         tags: words for lists.
         multi_objective: the reward is a vector, see ``szilard.envs.multi_objective``.
@@ -114,6 +115,7 @@ CATALOGUE: tuple[Entry, ...] = (
         presets={
             "Erdman2024": {"E0": 5.0, "u_max": 0.8, "beta": 1.0, "g": 1.0, "dt": 0.07},
         },
+        baselines=("always_measure", "fixed_wait", "belief_optimum", "idle"),
         tags=("demon", "certified optimum"),
     ),
     Entry(
@@ -122,6 +124,7 @@ CATALOGUE: tuple[Entry, ...] = (
         presets={
             "default": {"e": 1.0, "T": 1.0, "gamma": 1.0, "t0": 0.5, "dt": 0.05},
         },
+        baselines=("always_measure", "fixed_wait", "idle"),
         tags=("demon", "certified optimum"),
     ),
     Entry(
@@ -134,6 +137,7 @@ CATALOGUE: tuple[Entry, ...] = (
                 "e1": 1.0, "e2": 1.0, "g": -0.25, "T": 1.0, "gamma": 1.0, "read_out": "one", "axes": "xz", "dt": 0.1,
             },
         },
+        baselines=("always_measure", "fixed_wait", "bayes_feedback", "belief_optimum", "idle"),
         tags=("demon",),
     ),
     Entry(
@@ -148,6 +152,7 @@ CATALOGUE: tuple[Entry, ...] = (
                 "dt": 0.1,
             },
         },
+        baselines=("always_measure", "fixed_wait", "bayes_feedback", "belief_optimum", "idle"),
         tags=("demon",),
     ),
     Entry(
@@ -156,6 +161,9 @@ CATALOGUE: tuple[Entry, ...] = (
         presets={
             "default": {"e1": 1.0, "e2": 2.5, "g": 0.2, "T1": 0.5, "T2": 1.0, "gamma": 1.0, "dt": 0.25},
         },
+        baselines=(
+            "always_measure", "swap", "swap_measure", "conditional_swap", "bayes_feedback", "belief_optimum", "idle",
+        ),
         tags=("refrigerator", "demon"),
     ),
 )  # fmt: skip
