@@ -109,8 +109,8 @@ class HybridSACPolicy(BasePolicy):
         n_critics: number E of critics.
         n_frequencies, frequency_scale: see ``FourierFeatures``.
         history: layout of the history that is observed, see ``HistoryLayout``; ``None``: none is.
-        observer: follow the hidden state through a history with heat, see ``ObserverFeatures``; else, and for a history
-            of actions alone, ``HistoryFeatures``.
+        observer: follow the hidden state through a history with meters, see ``ObserverFeatures``; else, and for a
+            history of actions alone, ``HistoryFeatures``.
         weight_scale: scale of the frequencies of the last observed number, the weight of the reward; ``None``: as all.
         activation_fn: activation of the hidden layers.
         explore: probability with which a training action draws its choice uniformly.
@@ -140,7 +140,7 @@ class HybridSACPolicy(BasePolicy):
         explore: float = 0.1,
         explore_control: float = 0.0,
         weight_scale: float | None = None,
-        history: tuple[int, int, int, int] | None = None,
+        history: tuple[int, ...] | None = None,
         observer: bool = True,
         used: Sequence[Sequence[bool]] | None = None,
         **kwargs: Any,
@@ -186,7 +186,7 @@ class HybridSACPolicy(BasePolicy):
         if self.history is None:
             return FourierFeatures(n_observed, *settings)
         steps, *columns = self.history
-        if self.observer and columns[-1]:
+        if self.observer and sum(columns[2:]):  # there are meters
             return ObserverFeatures(n_observed, self.history, *settings)
         return HistoryFeatures(n_observed, steps, sum(columns), *settings)
 

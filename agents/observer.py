@@ -1,14 +1,18 @@
-"""An observer: the hidden state of a machine from its history, learned by predicting the heat.
+"""An observer: the hidden state of a machine from its history, learned by predicting what the meters show.
 
 In black-box mode the agent knows neither state nor equations. But the step of a thermal machine is linear in what is
 hidden, for any given control, so a state x of a few numbers can be followed through a history by
 
     x' = M(a) x + v(a) + L(a) [q - R(a) x - r(a)],
 
-where a is what was done in a step and q the heat that it moved; the bracket is what the prediction missed. The maps
-M, v, R, r, L are one small network of a, trained to make the bracket small: a supervised problem, with far more to
-learn from than the reward. Fixed features of a history cannot replace it, because products of many M are no simple
-function of the last rows.
+where a is what was done in a step and q what the meters showed of it: the heat that it moved, or the outcomes of a
+machine with detectors. The bracket is what the prediction missed. The maps M, v, R, r, L are one small network of a,
+trained to make the bracket small: a supervised problem, with far more to learn from than the reward. Fixed features of
+a history cannot replace it, because products of many M are no simple function of the last rows.
+
+Of an outcome +-1 the prediction of least squared error is its mean given the past, so R x + r becomes the statistics
+of the outcomes, and their variance is the error that is left. A projective outcome y of one qubit is followed exactly:
+p' = p + (y - (2 p - 1))/2 is Bayes' rule. A weak one is followed to first order in its strength.
 
 The critics and the actor see x like an observed state. The observer is trained for the first part of the training
 only: then the networks stand on firm ground.
@@ -41,7 +45,7 @@ RATE, UNTIL = 5e-3, 0.6
 """Learning rate at the start; it falls to zero at this fraction of the training."""
 
 LARGEST = 5.0
-"""Largest prediction error (units of the heat meter) and normalised state: outliers shall not rule."""
+"""Largest prediction error (units of the meters) and normalised state: outliers shall not rule."""
 
 
 class ObserverFeatures(FourierFeatures):
@@ -49,7 +53,8 @@ class ObserverFeatures(FourierFeatures):
 
     Args:
         n_observed: numbers of an observation.
-        layout: steps N, continuous controls m, choices n and baths B of the rows, as ``HistoryLayout``; B >= 1.
+        layout: steps N, continuous controls m, choices n and meters (baths B, detectors D) of the rows, as
+            ``HistoryLayout``; at least one meter.
         n_frequencies: number of random frequencies.
         scale: standard deviation of the frequencies that four inputs would have.
     """
@@ -58,16 +63,15 @@ class ObserverFeatures(FourierFeatures):
     spread: th.Tensor
     count: th.Tensor
 
-    def __init__(
-        self, n_observed: int, layout: tuple[int, int, int, int], n_frequencies: int = 32, scale: float = 3.0
-    ) -> None:
-        steps, m, n, baths = layout
-        width = m + n + baths
+    def __init__(self, n_observed: int, layout: tuple[int, ...], n_frequencies: int = 32, scale: float = 3.0) -> None:
+        steps, m, n, *meters = layout
+        n_meters = sum(meters)
+        width = m + n + n_meters
         n_in = DIM + m + n_observed - steps * width
         super().__init__(n_in, n_frequencies, scale * math.sqrt(4.0 / n_in))
-        self.steps, self.width, self.n_values, self.n_done, self.n_baths = steps, width, m, m + n, baths
+        self.steps, self.width, self.n_values, self.n_done, self.n_meters = steps, width, m, m + n, n_meters
         self.window = min(WINDOW, steps)
-        self.sizes = (DIM * DIM, DIM, baths * DIM, baths, DIM * baths)
+        self.sizes = (DIM * DIM, DIM, n_meters * DIM, n_meters, DIM * n_meters)
         self.maps = nn.Sequential(nn.Linear(m + n, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, sum(self.sizes)))
         with th.no_grad():  # at first the state fades slowly
             last = self.maps[2]
@@ -80,17 +84,17 @@ class ObserverFeatures(FourierFeatures):
         self.register_buffer("count", th.zeros(()))
 
     def follow(self, rows: th.Tensor) -> tuple[th.Tensor, th.Tensor]:
-        """State after the last row (B, d), and what every prediction missed (B, T, baths), from rows (B, T, f).
+        """State after the last row (B, d), and what every prediction missed (B, T, meters), from rows (B, T, f).
 
         Rows of zeros, from before the reset, change nothing.
         """
         done = rows[..., : self.n_done]
         m, v, r, r0, gain = (part.unbind(1) for part in self.maps(done).split(self.sizes, dim=2))
         happened = done[..., self.n_values :].sum(2, keepdim=True).unbind(1)
-        heat = rows[..., self.n_done :].unbind(1)
+        shown = rows[..., self.n_done :].unbind(1)
         x, missed = self.start.expand(len(rows), -1), []
         for t in range(rows.shape[1]):
-            error = (heat[t] - _apply(r[t], x) - r0[t]) * happened[t]
+            error = (shown[t] - _apply(r[t], x) - r0[t]) * happened[t]
             x = th.lerp(x, _apply(m[t], x) + v[t] + _apply(gain[t], error), happened[t])
             missed.append(error)
         return x, th.stack(missed, 1)
@@ -107,7 +111,7 @@ class ObserverFeatures(FourierFeatures):
         """Train on observations (B, n_observed) at this progress of the training, in [0, 1].
 
         Returns:
-            Mean squared prediction error in units of the heat meter; ``None`` once the observer is frozen.
+            Mean squared prediction error in units of the meters; ``None`` once the observer is frozen.
         """
         first = not self.count
         if progress >= UNTIL and not first:

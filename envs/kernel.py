@@ -48,7 +48,8 @@ class Kernel:
         num: number of systems K.
         dt: duration of a step (time unit of the machine), > 0.
         reward: a ``Reward``, its name, or weights by name; ``None``: ``"shaped_power"`` where the state is seen, else
-            ``"measured_power"``, which can be measured without knowing the state.
+            ``"measured_power"``, which can be measured without knowing the state, or with detectors ``"heat_flux"``,
+            see ``observations``.
         check_laws: audit the first and second law in every step.
         keep_history: keep the last steps of system 0 for rendering.
         observation, history: what the agent sees, see ``make_view``.
@@ -75,7 +76,8 @@ class Kernel:
         check_positive("dt", dt)
         self.machine, self.num, self.dt = machine, num, float(dt)
         self.view = make_view(machine, num, self.dt, observation, history)
-        usual = "shaped_power" if observation == "state" else "measured_power"
+        blind = "heat_flux" if machine.detector_names else "measured_power"
+        usual = "shaped_power" if observation == "state" else blind
         self.reward = make_reward(usual if reward is None else reward)
         self.weight = None if weight is None else Weight(weight, num)
         if self.weight is not None and not self.reward.follows_power:

@@ -64,19 +64,20 @@ class MachineEnv(_OfKernel, gym.Env[NDArray[np.float32], Any]):
         ``Discrete`` see ``szilard.envs.encodings``.
     Observation:
         ``Box``: the machine's state scaled by known physics to order one (no running statistics). In black-box mode
-        (``observation="history"`` or ``"actions"``) the last actions, with or without the heat fluxes, and nothing
-        of the state; see ``szilard.envs.observations``. With a range of weights the last number is the weight, its
-        range scaled to [-1, 1].
+        (``observation="history"`` or ``"actions"``) the last actions, with or without what the meters showed (heat
+        fluxes, or the record of the detectors), and nothing of the state; see ``szilard.envs.observations``. With a
+        range of weights the last number is the weight, its range scaled to [-1, 1].
     Reward:
         Dimensionless, of order one; see ``szilard.envs.rewards``. Shaped power by default, in black-box mode the mean
-        of measured heat and work: the reference energy of the shaped one is a function of the state. With
-        ``weight`` = c it is c P/P0 - (1 - c) Sigma/Sigma0.
+        of measured heat and work (of a demon the heat): the reference energy of the shaped one is a function of the
+        state. With ``weight`` = c it is c P/P0 - (1 - c) Sigma/Sigma0.
     Info:
         The ledger of the step in physical units: ``time``, ``power``, ``work``, ``heat`` (one per bath),
         ``energy_change``, ``entropy_change``, ``entropy_production``, ``law_residual``, ``control``, ``choice``,
         ``state`` (in black-box mode too: it is for whoever evaluates). Flows into the system are positive; ``power``
         is what the machine is for, extracted work or (of a refrigerator) heat from the cold bath, per time. With a
-        weight also ``weight``; with a detector ``measurement_energy``, ``information`` and ``record`` (nats).
+        weight also ``weight``; with detectors ``measurement_energy``, ``information`` and ``record`` (nats),
+        ``dissipation`` (nats, what the output costs) and ``outcome``, what each detector showed (0: not read).
     Starting state:
         Drawn by the machine, or ``reset(options={"state": array})``. A range of weights is drawn from in every episode,
         or ``reset(options={"weight": number})``.

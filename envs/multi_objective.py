@@ -1,4 +1,4 @@
-"""Rewards as vectors: power, entropy production and fluctuations of the power, in MO-Gymnasium's convention.
+"""Rewards as vectors: power, dissipation and fluctuations of the power, in MO-Gymnasium's convention.
 
     reward = ( P/P0,  -Sigma/Sigma0,  -d var(N)/dt / V0 )          V0 = P0 times the machine's energy scale
 
@@ -7,8 +7,12 @@ counted so far (extracted work of an engine, heat from the cold bath of a refrig
 sum over steps on the extended state (state, covariance of N with the dynamical variables), so the covariance is carried
 along and is the end of the observation; a single increment may be positive or negative.
 
+A machine without counting statistics, such as a demon, has the first two components alone and no covariance: its steps
+are conditional means, whose spread over the outcomes is not the variance of what is counted.
+
 MO-Gymnasium is followed, not imported: ``reward_space`` and ``reward_dim`` of the unwrapped environment, rewards of
-shape (3,) float32, and (K, 3) from the vector environment. Its wrappers (``LinearReward`` ...) work as they are.
+shape (d,) float32 with d = 3 or 2, and (K, d) from the vector environment. Its wrappers (``LinearReward`` ...) work as
+they are.
 
 Sources: MO-Gymnasium (F. Felten et al., NeurIPS Datasets and Benchmarks (2023)); extended state, P. A. Erdman et al.,
 Phys. Rev. Research 5, L022017 (2023).
@@ -16,6 +20,7 @@ Phys. Rev. Research 5, L022017 (2023).
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -31,8 +36,14 @@ from .kernel import Kernel
 from .machine_env import MachineEnv, MachineVectorEnv
 from .rewards import Reward
 
-OBJECTIVES = ("power", "entropy production", "fluctuations")
+OBJECTIVES = ("power", "dissipation", "fluctuations")
 """What the components of the reward stand for; all are to be maximised, so the last two are negative."""
+
+
+def objectives(machine: Machine) -> tuple[str, ...]:
+    """The ``OBJECTIVES`` that the machine has: all, or without counting statistics the first two."""
+    counts = isinstance(machine, AffineMachine) and type(machine).count is not AffineMachine.count
+    return OBJECTIVES if counts else OBJECTIVES[:2]
 
 
 def variance_unit(machine: Machine) -> float:
@@ -41,23 +52,24 @@ def variance_unit(machine: Machine) -> float:
 
 
 class MultiObjectiveKernel(Kernel):
-    """A kernel with vector rewards (K, 3); arguments as in ``Kernel``, but no weight.
+    """A kernel with vector rewards (K, d); arguments as in ``Kernel``, but no weight.
 
     Raises:
-        ParameterError: if ``reward`` does not follow the power, or the machine has no counting statistics.
+        ParameterError: if ``reward`` does not follow the power.
     """
 
     def __init__(self, machine: Machine, num: int, *args: Any, **kwargs: Any) -> None:
         super().__init__(machine, num, *args, **kwargs)
-        if not isinstance(machine, AffineMachine) or type(machine).count is AffineMachine.count:
-            raise ParameterError(f"{type(machine).__name__}: has no counting statistics, so no reward for fluctuations")
         if not self.reward.follows_power:
             raise ParameterError(f"reward = {self.reward.to_spec()!r}: must have the power as its long-run average")
-        self.covariance: FloatArray = np.zeros((num, machine.n_dynamic))
+        self.objectives = objectives(machine)
+        # of N with each dynamical variable; none where nothing is counted
+        counted = machine.n_dynamic if "fluctuations" in self.objectives else 0
+        self.covariance: FloatArray = np.zeros((num, counted))
         low, high = machine.usual_range
-        half = 0.5 * (high - low)[: machine.n_dynamic]
+        half = 0.5 * (high - low)[:counted]
         self._covariance_unit = machine.energy_scale * np.where(half > 0.0, half, 1.0)
-        end = np.full(machine.n_dynamic, np.inf, dtype=np.float32)
+        end = np.full(counted, np.inf, dtype=np.float32)
         box = self.observation_space
         self.observation_space = spaces.Box(
             np.concatenate([box.low, -end]), np.concatenate([box.high, end]), dtype=np.float32
@@ -76,10 +88,12 @@ class MultiObjectiveKernel(Kernel):
         self, before: FloatArray, control: Control, after: FloatArray, flows: EnergyFlows
     ) -> tuple[FloatArray, dict[str, NDArray[Any]]]:
         machine, dt = self.machine, self.dt
-        assert isinstance(machine, AffineMachine)
-        self.covariance, variance = count_step(machine, before, self.covariance, control, dt)
         power = self.reward(machine, before, after, flows, dt)
         loss = self.loss(machine, before, after, flows, dt)
+        if "fluctuations" not in self.objectives:
+            return np.stack([power, loss], axis=1), {}
+        assert isinstance(machine, AffineMachine)
+        self.covariance, variance = count_step(machine, before, self.covariance, control, dt)
         rewards = np.stack([power, loss, variance * (-1.0 / (dt * variance_unit(machine)))], axis=1)
         return rewards, {"variance": variance, "covariance": self.covariance}
 
@@ -95,22 +109,30 @@ class MultiObjectiveKernel(Kernel):
         self.covariance = covariance
 
 
-def _reward_space() -> spaces.Box:
-    return spaces.Box(-np.inf, np.inf, (len(OBJECTIVES),), np.float32)
+class _Vector:
+    """What both faces tell of their reward."""
+
+    kernel: Kernel
+
+    @cached_property
+    def reward_space(self) -> spaces.Box:
+        """``Box`` of shape (d,), the reward of one copy."""
+        return spaces.Box(-np.inf, np.inf, (self.reward_dim,), np.float32)
+
+    @property
+    def reward_dim(self) -> int:
+        """d: 3, or 2 for a machine without counting statistics."""
+        return len(objectives(self.kernel.machine))
 
 
-class MultiObjectiveEnv(MachineEnv):
+class MultiObjectiveEnv(_Vector, MachineEnv):
     """``MachineEnv`` with the vector reward of this module.
 
-    Attributes:
-        reward_space: ``Box`` of shape (3,).
-        reward_dim: 3.
-
-    The ledger also has ``variance``, the increment of the variance of the output (energy^2), and ``covariance``.
+    Where fluctuations are counted the ledger also has ``variance``, the increment of the variance of the output
+    (energy^2), and ``covariance``.
     """
 
     kernel_class: ClassVar[type[Kernel]] = MultiObjectiveKernel
-    reward_dim: ClassVar[int] = len(OBJECTIVES)
 
     def __init__(
         self,
@@ -123,23 +145,16 @@ class MultiObjectiveEnv(MachineEnv):
         history: int | None = None,
     ) -> None:
         super().__init__(machine, dt, reward, check_laws, render_mode, observation, history)
-        self.reward_space = _reward_space()
 
     @staticmethod
     def _reward(reward: Any) -> Any:
         return reward.astype(np.float32)
 
 
-class MultiObjectiveVectorEnv(MachineVectorEnv):
-    """``MachineVectorEnv`` with the vector reward of this module, (K, 3) per step.
-
-    Attributes:
-        reward_space: ``Box`` of shape (3,), that of one copy as in MO-Gymnasium.
-        reward_dim: 3.
-    """
+class MultiObjectiveVectorEnv(_Vector, MachineVectorEnv):
+    """``MachineVectorEnv`` with the vector reward of this module, (K, d) per step."""
 
     kernel_class: ClassVar[type[Kernel]] = MultiObjectiveKernel
-    reward_dim: ClassVar[int] = len(OBJECTIVES)
 
     def __init__(
         self,
@@ -156,7 +171,6 @@ class MultiObjectiveVectorEnv(MachineVectorEnv):
         super().__init__(
             machine, dt, num_envs, max_episode_steps, reward, check_laws, render_mode, observation, history
         )
-        self.reward_space = _reward_space()
 
     def step(
         self, actions: Any

@@ -10,13 +10,14 @@ import pytest
 
 import szilard
 from szilard.envs.catalogue import MULTI_OBJECTIVE, make_single
-from szilard.envs.multi_objective import OBJECTIVES, variance_unit
+from szilard.envs.multi_objective import OBJECTIVES, objectives, variance_unit
 from szilard.physics.cycles.cycle import Cycle
 from szilard.physics.machines.two_level import TwoLevelEngine
 from szilard.physics.validation import ParameterError
 
 IDS = [entry.id for entry in MULTI_OBJECTIVE]
 each_id = pytest.mark.parametrize("env_id", IDS)
+DEMON = "szilard/mo-FeedbackDemon-v0"
 
 
 def test_every_system_has_a_twin() -> None:
@@ -27,7 +28,7 @@ def test_every_system_has_a_twin() -> None:
 def test_rewards_are_vectors_as_in_mo_gymnasium(env_id: str) -> None:
     env = gym.make(env_id)  # no checker that wants a number
     bare: Any = env.unwrapped
-    assert bare.reward_space.shape == (bare.reward_dim,) == (len(OBJECTIVES),)
+    assert bare.reward_space.shape == (bare.reward_dim,) == (len(objectives(bare.machine)),)
     env.reset(seed=0)
     env.action_space.seed(0)
     total = np.zeros(bare.reward_dim, dtype=np.float32)
@@ -53,9 +54,30 @@ def test_the_vector_environment_returns_one_row_per_copy(env_id: str) -> None:
     actions = vec.action_space.sample()
     _, rewards, *_ = vec.step(actions)
     one = {n: a[2] for n, a in actions.items()} if isinstance(actions, dict) else actions[2]
-    assert rewards.shape == (4, 3)
+    assert rewards.shape == (4, vec.reward_dim)
     assert rewards.dtype == np.float32
     np.testing.assert_allclose(single.step(one)[1], rewards[2], rtol=1e-6, atol=1e-6)
+
+
+def test_what_counts_has_fluctuations_and_demons_have_power_and_dissipation_alone() -> None:
+    counted = {name for name in IDS if gym.make(name).unwrapped.reward_dim == len(OBJECTIVES)}  # type: ignore[attr-defined]
+    assert counted == {f"szilard/mo-{n}-v0" for n in ("TwoLevelEngine", "QubitRefrigerator", "OscillatorEngine")}
+    twin: Any = gym.make(DEMON, reward="power")
+    plain = gym.make(DEMON.replace("mo-", ""))
+    assert twin.observation_space == plain.observation_space  # no covariance
+    twin.reset(seed=1)
+    twin.action_space.seed(0)
+    measured = 0.0
+    for _ in range(20):
+        action = twin.action_space.sample()
+        _, reward, _, _, info = twin.step(action)
+        assert reward.shape == (2,)
+        machine = twin.unwrapped.machine
+        np.testing.assert_allclose(reward[0], info["power"] / machine.power_unit, rtol=1e-6)
+        np.testing.assert_allclose(reward[1], -info["record"] / (0.07 * machine.dissipation_unit), rtol=1e-6)
+        assert "variance" not in info
+        measured += info["record"]
+    assert measured > 0.0
 
 
 def test_means_along_a_cycle_are_its_power_dissipation_and_fluctuations() -> None:
@@ -84,6 +106,7 @@ def test_the_reward_is_markov_in_what_is_observed(env_id: str) -> None:
     saved = vec.get_state()
     for name in ("state", "covariance"):
         saved[name][1] = saved[name][0]
+    saved["rngs"][1] = saved["rngs"][0]  # of a demon the same outcome too
     vec.set_state(saved)
     seen = vec.kernel.observe()
     np.testing.assert_array_equal(seen[0], seen[1])

@@ -14,11 +14,12 @@ from stable_baselines3.common.env_checker import check_env
 import szilard
 from szilard.envs.catalogue import CATALOGUE
 from szilard.envs.encodings import EncodeAction
-from szilard.envs.observations import METER, heat_unit
+from szilard.envs.observations import METER, heat_unit, outcome_unit
 from szilard.physics.validation import ParameterError
 
 IDS = [e.id for e in CATALOGUE]
-TWO, FRIDGE, OSCILLATOR = (f"szilard/{n}-v0" for n in ("TwoLevelEngine", "QubitRefrigerator", "OscillatorEngine"))
+TWO, FRIDGE, DEMON = (f"szilard/{n}-v0" for n in ("TwoLevelEngine", "QubitRefrigerator", "FeedbackDemon"))
+WITH_DETECTORS = [e.id for e in CATALOGUE if e.machine_class().detector_names]
 
 
 def drawn(venv: Any, seed: int = 0) -> Any:
@@ -27,14 +28,20 @@ def drawn(venv: Any, seed: int = 0) -> Any:
     return venv.action_space.sample()
 
 
-def expected_rows(venv: Any, action: Any, info: dict[str, Any], heat: bool) -> np.ndarray:
+def expected_rows(venv: Any, action: Any, info: dict[str, Any], meters: bool) -> np.ndarray:
     """The row of one step (K, f), from the native action and the ledger."""
     space = venv.machine.control_space
-    control = action["control"] if isinstance(action, dict) else action
-    choice = action[space.choice_name] if isinstance(action, dict) else np.zeros(venv.num_envs, dtype=int)
+    bare = {"control": action} if space.n_values else {space.choice_name: action}
+    parts_of_action = action if isinstance(action, dict) else bare
+    choice = parts_of_action.get(space.choice_name, np.zeros(venv.num_envs, dtype=int))
+    control = parts_of_action.get("control", np.zeros((venv.num_envs, 0))) * space.used[choice]
     parts = [control, choice[:, None] == np.arange(space.n_choices)]
-    if heat:
-        parts.append((info["heat"] / heat_unit(venv.machine, venv.kernel.dt)).clip(-METER, METER))
+    if meters:
+        machine, dt = venv.machine, venv.kernel.dt
+        shown = (
+            info["outcome"] / outcome_unit(machine, dt) if "outcome" in info else info["heat"] / heat_unit(machine, dt)
+        )
+        parts.append(shown.clip(-METER, METER))
     return np.concatenate(parts, axis=1)
 
 
@@ -58,12 +65,14 @@ def test_the_history_is_what_was_done_and_measured(env_id: str, observation: str
 def test_actions_tell_nothing_of_the_state(env_id: str) -> None:
     venv = szilard.make_vec(env_id, 2, observation="actions", history=8)
     venv.reset(seed=[1, 2])
+    apart = 0
     for t in range(10):
-        assert not np.array_equal(*venv.kernel.state)
+        apart += not np.array_equal(*venv.kernel.state)  # a projective measurement may bring them together
         action = drawn(venv, t)
         same = {k: np.repeat(v[:1], 2, 0) for k, v in action.items()} if isinstance(action, dict) else action[[0, 0]]
         seen, *_ = venv.step(same)
         np.testing.assert_array_equal(*seen)
+    assert apart >= 3
 
 
 def test_a_copy_forgets_its_history_when_it_is_reset_and_the_others_do_not() -> None:
@@ -136,17 +145,51 @@ def test_the_default_reward_can_be_measured(observation: str) -> None:
     assert env.kernel.reward.to_spec() == "measured_power"  # type: ignore[attr-defined]
     own = gym.make(FRIDGE, observation=observation, reward="power").unwrapped
     assert own.kernel.reward.to_spec() == "power"  # type: ignore[attr-defined]
+    demon = gym.make(DEMON, observation=observation).unwrapped
+    assert demon.kernel.reward.to_spec() == "heat_flux"  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("env_id", IDS)
-def test_heat_is_of_order_one(env_id: str) -> None:
+def test_meters_are_of_order_one(env_id: str) -> None:
     venv = szilard.make_vec(env_id, 32, observation="history", history=64)
     seen, _ = venv.reset(seed=5)
     for t in range(64):
         seen, *_ = venv.step(drawn(venv, t))
-    baths = len(venv.machine.bath_names)
-    heat = seen.reshape(32, 64, -1)[:, :, -baths:]
-    np.testing.assert_allclose(np.sqrt(np.mean(heat**2, axis=(0, 1))), 1.0, atol=0.25)
+    detectors = len(venv.machine.detector_names)
+    shown = seen.reshape(32 * 64, -1)[:, -(detectors or len(venv.machine.bath_names)) :]
+    for column in shown.T:
+        read = column[column != 0.0] if detectors else column
+        assert np.sqrt(np.mean(read**2)) == pytest.approx(1.0, abs=0.1 if detectors else 0.25)
+
+
+@pytest.mark.parametrize("env_id", WITH_DETECTORS)
+def test_a_demon_sees_its_raw_record_and_no_heat(env_id: str) -> None:
+    """The last D columns are the outcomes; two runs with the same record see the same, whatever heat flowed."""
+    venv = szilard.make_vec(env_id, 64, observation="history", history=1)
+    venv.reset(seed=3)
+    layout = venv.history_layout
+    assert layout is not None
+    assert (layout.n_baths, layout.n_detectors) == (0, len(venv.machine.detector_names))
+    hidden_heat = 0
+    for t in range(40):
+        venv.action_space.seed(t)
+        action = venv.action_space.sample()
+        same = {k: np.repeat(v[:1], 64, 0) for k, v in action.items()} if isinstance(action, dict) else action[[0] * 64]
+        seen, *_, info = venv.step(same)
+        rows = seen.reshape(64, -1)
+        np.testing.assert_array_equal(rows[:, -layout.n_detectors :] != 0.0, info["outcome"] != 0.0)
+        np.testing.assert_array_equal(np.sign(rows[:, -layout.n_detectors :]), np.sign(info["outcome"]))
+        _, group = np.unique(rows, axis=0, return_inverse=True)
+        hidden_heat += any(np.ptp(info["heat"][group == g, 0]) > 1e-3 for g in np.unique(group))
+    assert hidden_heat > 0
+
+
+def test_units_of_the_outcomes() -> None:
+    binary, real = (gym.make(f"szilard/{n}Demon-v0").unwrapped.machine for n in ("TwoQubit", "Continuous"))  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(outcome_unit(binary, 0.1), [1.0, 1.0])
+    # r = +-1 + noise of variance tau/dt
+    np.testing.assert_allclose(outcome_unit(real, 0.1), np.sqrt(1.0 + real.tau / 0.1), rtol=0.06)
+    np.testing.assert_array_equal(outcome_unit(type(binary)(read_out="one"), 0.1), [1.0, 1.0])
 
 
 @pytest.mark.parametrize("env_id", IDS)
