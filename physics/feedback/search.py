@@ -37,6 +37,9 @@ COARSE = 1e-3
 PATIENCE = 256
 """Longest wait that is tried, in steps."""
 
+TRIED = 2
+"""Starts from which the search goes on, of those that are listed."""
+
 Values = dict[str, Any]
 
 
@@ -199,7 +202,9 @@ def _best(
         found = exact_average(protocol, machine, dt, max_nodes=4000, same=COARSE)
         return (found or sampled_average(protocol, machine, dt, 96, 192, 48)).objective(weight)
 
-    tried = [pattern_search(value, start, axes) for start in starts]
+    # where a search begins badly it rarely ends well
+    promising = sorted(starts, key=value, reverse=True)[:TRIED]
+    tried = [pattern_search(value, start, axes) for start in promising]
     best = build(max(tried, key=lambda pair: pair[1])[0])
     average = long_run(best, machine, dt, max_nodes=8000, same=1e-6)
     return Found(best, average, average.objective(weight))
