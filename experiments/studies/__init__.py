@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from . import demon_collective, demon_continuous, demon_coupling, demon_weak, refrigerator_measurement
+from . import (
+    demon_collective,
+    demon_continuous,
+    demon_coupling,
+    demon_front,
+    demon_power,
+    demon_weak,
+    refrigerator_measurement,
+)
 from .study import Study
 
 STUDIES: tuple[Study, ...] = (
@@ -11,5 +19,7 @@ STUDIES: tuple[Study, ...] = (
     demon_weak.STUDY,
     demon_continuous.STUDY,
     refrigerator_measurement.STUDY,
+    demon_front.STUDY,
+    demon_power.STUDY,
 )
 """In the order of the list."""

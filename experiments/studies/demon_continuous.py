@@ -184,7 +184,9 @@ def _figure(
     ):
         panel(one, next(letters))
         for a, (colour, dashes) in looks.items():
-            one.plot(grid, [getattr(s, part) for s in lines[a]], color=colour, linestyle=dashes)
+            one.plot(
+                grid, [getattr(s, part) for s in lines[a]], color=colour, linestyle=dashes, label=f"exact, {a} axis"
+            )
             estimates, errors = zip(*(getattr(samples[a, tm], part) for tm in TIMES), strict=True)
             one.errorbar(TIMES, estimates, errors, fmt="o", color=colour, markersize=3, linewidth=0.8, capsize=1.5)
         one.set_xscale("log")
@@ -204,10 +206,7 @@ def _legend(figure: Figure, count: int) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    handles = [
-        Line2D([], [], color=colour, linestyle=dashes, label=f"exact, {a} axis")
-        for a, (colour, dashes) in zip(AXES, SERIES, strict=False)
-    ]
+    handles, _ = figure.axes[-1].get_legend_handles_labels()
     drawn = f"{count} trajectories"
     bars: list[Line2D | Patch] = [
         Patch(color=INK, alpha=0.3, linewidth=0, label=f"{drawn} (histogram)"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import brentq, minimize_scalar
+from scipy.optimize import OptimizeResult, minimize_scalar, root_scalar
 
 from ...envs.style import GREY, PAGE, SERIES, add_axes, new_figure, styled
 from ...physics.control import Control
@@ -66,9 +66,10 @@ def run(settings: Settings) -> StudyResult:
         return one_qubit_heat(*WINDOW, -g, T)
 
     found = minimize_scalar(lambda g: -window(g), bounds=(0.26, 0.6), method="bounded", options={"xatol": 1e-10})
+    assert isinstance(found, OptimizeResult)
     top = float(found.x)
     rising = np.linspace(0.0, top, 198)  # does not meet 2 |g| = e1
-    root = float(brentq(lambda x: initial_slope(x, T), 0.5, 2.0, xtol=1e-12))
+    root = float(root_scalar(lambda x: initial_slope(x, T), bracket=(0.5, 2.0), xtol=1e-12).root)
     step = 1e-6
     slope = (one_qubit_heat(*EQUAL, -step, T) - one_qubit_heat(*EQUAL, step, T)) / (2.0 * step)
     few = np.array([0.02, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8])
