@@ -232,16 +232,12 @@ def _figure(
         _draw_agents(left, middle, agents)
     left.legend(loc="lower right")
     middle.legend(loc="lower left")
-    seen = " Purple: trained agents, median and range over the seeds." * bool(agents)
-    caption(
-        figure,
-        rf"$E_0 = {machine.E0:g}\,k_BT$, $|u| \leq {machine.u_max:g}$, step ${DT:g}/\gamma$ ($\gamma$: rate of relaxation); "
-        "triangles in "
-        "(c): measurement. Squares in (a): no policy earns more (certified)."
-        + seen
-        + " Parameters of arXiv:2408.15328; "
-        "numbers of this model, no figure of the paper.",
+    seen = "Purple: trained agents, median and range over the seeds. " * bool(agents)
+    told = (
+        rf"$E_0 = {machine.E0:g}\,k_BT$, $|u| \leq {machine.u_max:g}$, step ${DT:g}/\gamma$ ($\gamma$: rate of "
+        "relaxation). Squares in (a): no policy earns more (certified). Triangles in (c): measurement. "
     )
+    caption(figure, f"{told}{seen}Parameters of arXiv:2408.15328; numbers of this model, no figure of the paper.")
     return figure
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 DEAD_TIMES = (0.1, 0.5, 1.0, 2.0)
 REFERENCE = 0.5
 """Dead time of the reference values."""
-STEPS = (2, 5, 11, 20, 30)
+STEPS = (2, 5, 16, 24, 40)
 """Contact times of the Monte Carlo points in steps of ``DT``."""
 DT = 0.05
 BATCH = 256
