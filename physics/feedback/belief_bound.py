@@ -38,10 +38,13 @@ N_CONTROLS = 257
 ZOOM, N_ZOOMS = 17, 5
 
 MAX_NEWTON, MAX_IMPROVEMENTS, MAX_SWEEPS = 8, 40, 1000
-CONVERGED = 1e-9
+NEAR = 1e-3
+"""Relative change of the gain below which the controls are only adjusted."""
+
+CONVERGED = 1e-8
 """Change of h relative to the gain per step at which an iteration ends."""
 
-ROUND_OFF = 1e-15
+ROUND_OFF = 1e-13
 
 TOLERANCE = 1e-6
 """How far branch and bound may stay above the supremum, relative to the gain."""
@@ -61,7 +64,7 @@ class Contact:
 
     def mixing(self, x: FloatArray) -> FloatArray:
         """m(x), falling, m(0) = 1."""
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             return -np.expm1(-self.tau / np.tanh(0.5 * x))
 
     def __call__(self, p: FloatArray, x: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -76,7 +79,7 @@ class Contact:
         # -f' = f (1 - f) rises with f <= 1/2
         first = -f_high * (1.0 - f_high) * m_high, -f_low * (1.0 - f_low) * m_low
         # -m' = (tau/2) (y^2 - 1) exp(-tau y) with y = coth(x/2) rises with y, then falls
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             y = 1.0 / np.tanh(0.5 * np.stack([low, high]))
         ends = self._steepness(y)
         top = (1.0 + np.hypot(1.0, self.tau)) / self.tau
@@ -129,7 +132,7 @@ def upper_bound(machine: FeedbackDemon, dt: float, weight: float, guess: float, 
     gain = guess * contact.tau
     value = value_iteration(contact, x_max, gain, n_nodes)
     measured = float((_stop(weight, value.nodes) - value.h).max())
-    return _largest(contact, x_max, value, max(measured, 0.0), TOLERANCE * gain + 100.0 * ROUND_OFF) / contact.tau
+    return _largest(contact, x_max, value, max(measured, 0.0), TOLERANCE * gain + ROUND_OFF) / contact.tau
 
 
 def value_iteration(contact: Contact, x_max: float, gain: float, n_nodes: int) -> Value:
@@ -143,12 +146,12 @@ def value_iteration(contact: Contact, x_max: float, gain: float, n_nodes: int) -
     half[-1] = 0.5
     nodes = np.concatenate([half, 1.0 - half[-2::-1]])
     x = np.full(n_nodes, 0.5 * x_max)
-    newton = 0
+    newton, everywhere = 0, True
     while True:
         stop = _stop(contact.weight, half) - gain
         value, length = _convex(nodes, stop), 1.0
         for _ in range(MAX_IMPROVEMENTS):
-            x = _improve(contact, x_max, value, half, x, newton == 0)
+            x = _improve(contact, x_max, value, half, x, everywhere)
             h, length = _follow(contact, half, x, nodes, value.h[:n_nodes], stop, gain)
             before, value = value, _convex(nodes, h)
             if float((value.h - before.h).max()) <= CONVERGED * gain + ROUND_OFF:
@@ -157,6 +160,7 @@ def value_iteration(contact: Contact, x_max: float, gain: float, n_nodes: int) -
         newton += 1
         if excess <= TOLERANCE * gain or newton == MAX_NEWTON:
             return Value(nodes, value.h - value.h[0])
+        everywhere = excess > NEAR * length * gain
         gain += excess / length
 
 
@@ -177,11 +181,12 @@ def _follow(
     length = np.ones(n)
     for _ in range(MAX_SWEEPS):
         onward = reward - gain + (1.0 - share) * h[left] + share * h[right]
+        before = length
         length = np.where(onward > stop, 1.0 + (1.0 - share) * length[left] + share * length[right], 1.0)
         new = np.maximum(np.maximum(stop, onward), h)
         rise = float((new - h).max())
         h = new
-        if rise <= CONVERGED * gain + ROUND_OFF:
+        if rise <= CONVERGED * gain + ROUND_OFF and (np.abs(length - before) <= NEAR * length).all():
             break
     return h, float(length[0])
 

@@ -125,7 +125,7 @@ def _feedback_demon(machine: FeedbackDemon, dt: float, weight: float) -> Feedbac
     guess = lower if lower > 0.0 else GUESS
     n_nodes = N_NODES
     upper = upper_bound(machine, dt, weight, guess, n_nodes)
-    if upper > guess * (1.0 + GAP) and not lower < upper <= 2.0 * GUESS:
+    if upper > guess * (1.0 + GAP) and lower > 0.0:
         # what the nodes cost is of second order in their distance
         needed = N_NODES * 1.1 * np.sqrt((upper / guess - 1.0) / (0.8 * GAP))
         n_nodes = int(min(needed, MAX_NODES))
