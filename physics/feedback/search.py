@@ -105,23 +105,19 @@ def pattern_search(
 def search_wait_read_turn(machine: DetachableDemon, dt: float, weight: float = 1.0) -> Found:
     """Best ``WaitReadTurn``: waits, read-outs in a row, thresholds, rounds, strength and direction.
 
+    Along z the strength is 1, which is best (``belief_simplex``).
+
     Raises:
         ParameterError: for an argument out of its range.
     """
     gap = 0.5 * (machine.e1 + machine.e2)
-    discrete = isinstance(machine, TwoQubitDemon)
     axes = {"waits": Axis(1, PATIENCE, 4, 1)}
     starts: list[Values] = [{"waits": _contact_steps(machine, dt)}]
-    if discrete:
-        axes |= {"k": Axis(0.5, 1.0, 0.1, 0.0125)}
-        starts = [s | {"k": k} for s in starts for k in (1.0, 0.85)]
-    else:
+    if not isinstance(machine, TwoQubitDemon):
         axes |= {"reads": Axis(1, 64, 4, 1), "doubt": Axis(0.0, gap, 0.1 * gap, 0.025 * gap)}
         axes |= {"threshold": Axis(0.0, gap, 0.1 * gap, 0.025 * gap)}
         starts = [s | {"reads": 8, "doubt": 0.3 * gap, "threshold": 0.4 * gap} for s in starts]
-    if not machine.diagonal:
-        axes |= {"theta": Axis(0.0, 0.5 * np.pi, 0.125 * np.pi, np.pi / 64)}
-        starts = [s | {"theta": theta} for s in starts for theta in (0.0, 0.5 * np.pi)]
+    axes, starts = _direction(machine, axes, starts)
     if machine.read_out == "one":
         starts = [s | {"rounds": rounds} for s in starts for rounds in (1, 2)]
     return _best(lambda v: WaitReadTurn("wait, read out, turn", machine, **v), machine, dt, weight, starts, axes)
@@ -129,6 +125,8 @@ def search_wait_read_turn(machine: DetachableDemon, dt: float, weight: float = 1
 
 def search_bayes_feedback(machine: DetachableDemon, dt: float, weight: float = 1.0) -> Found:
     """Best ``BayesFeedback``: its thresholds, strength and direction.
+
+    Along z the strength is 1, which is best (``belief_simplex``).
 
     Raises:
         ParameterError: for an argument out of its range.
@@ -142,13 +140,22 @@ def search_bayes_feedback(machine: DetachableDemon, dt: float, weight: float = 1
     if machine.read_out == "one":
         axes |= {"exchange": fine}
         starts = [s | {"exchange": share * gap} for s in starts for share in (0.16, 0.2)]
-    if isinstance(machine, TwoQubitDemon):
-        axes |= {"k": Axis(0.5, 1.0, 0.1, 0.0125)}
-        starts = [s | {"k": 1.0} for s in starts]
-    if not machine.diagonal:
-        axes |= {"theta": Axis(0.0, 0.5 * np.pi, 0.125 * np.pi, np.pi / 64)}
-        starts = [s | {"theta": theta} for s in starts for theta in (0.0, 0.5 * np.pi)]
+    axes, starts = _direction(machine, axes, starts)
     return _best(lambda v: BayesFeedback("feedback from the belief", machine, **v), machine, dt, weight, starts, axes)
+
+
+def _direction(
+    machine: DetachableDemon, axes: dict[str, Axis], starts: list[Values]
+) -> tuple[dict[str, Axis], list[Values]]:
+    """The same with the direction, and the strength of a discrete read-out, if they matter."""
+    if machine.diagonal:
+        return axes, starts
+    axes = axes | {"theta": Axis(0.0, 0.5 * np.pi, 0.125 * np.pi, np.pi / 64)}
+    starts = [s | {"theta": theta} for s in starts for theta in (0.0, 0.5 * np.pi)]
+    if isinstance(machine, TwoQubitDemon):
+        axes = axes | {"k": Axis(0.5, 1.0, 0.1, 0.0125)}
+        starts = [s | {"k": k} for s in starts for k in (1.0, 0.85)]
+    return axes, starts
 
 
 def search_operation(machine: MeasurementRefrigerator, dt: float, choice: int, weight: float = 1.0) -> Found:
