@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from rich.markup import escape
 from tyro.conf import Positional, arg
 
-from ..physics.validation import check_choice
+from ..physics.validation import ParameterError, check_choice
 from .commands import Command
 from .tables import Result, number, table, to_json, verdict
 
@@ -65,10 +65,13 @@ def reproduce(study: Study, settings: Settings, out: Path) -> Result:
     """Run ``study`` and write NAME.png, NAME.csv and checks.json into the folder ``out``.
 
     Raises:
-        OSError: if that cannot be written.
+        ParameterError: if it is given runs and has no use for them.
+        OSError: if the folder cannot be written.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    if settings.runs and not study.takes_runs:
+        raise ParameterError(f"--runs: {study.name} draws no trained agents")
     found = study.run(settings)
+    out.mkdir(parents=True, exist_ok=True)
     paths = {"figure": out / f"{study.name}.png", "table": out / f"{study.name}.csv", "checks": out / "checks.json"}
     found.figure.savefig(paths["figure"], dpi=DPI, metadata={"Title": study.title, "Description": study.about})
     found.table.write(paths["table"])
@@ -99,11 +102,15 @@ def _row(check: Check) -> tuple[str, ...]:
     relation = "" if check.relation == "=" else f"{check.relation} "
     expected = f"{relation}{number(float(check.expected), 8)}"
     tolerance = number(float(check.tolerance), 2)
-    return check.name, check.quantity, number(float(check.computed), 8), expected, tolerance, check.source, _told(check)
-
-
-def _told(check: Check) -> str:
-    return verdict(check.ok)
+    return (
+        check.name,
+        check.quantity,
+        number(float(check.computed), 8),
+        expected,
+        tolerance,
+        check.source,
+        verdict(check.ok),
+    )
 
 
 def _named(paths: dict[str, Path]) -> list[tuple[str, Path]]:

@@ -54,6 +54,8 @@ CHOICES = {
 NAMES = {"swap": "SWAP", "measure": "measurement", "swap+measure": "SWAP + measurement",
          "conditional swap": "conditional SWAP", "none": "no operation"}  # fmt: skip
 LOOKS = {**dict(zip(NAMES, SERIES, strict=False)), "none": (GREY, ":")}
+N_COUPLINGS, N_STRENGTHS, N_MAP = 37, 41, (61, 46)
+"""Points of the lines, and of the map (couplings, strengths)."""
 LONG = 100.0
 """Length of a contact that ends in the steady state."""
 SAME = 1e-9
@@ -134,13 +136,13 @@ def run(settings: Settings) -> StudyResult:
         "swap+measure": curve(lambda r: ideal.gaussian_heat(r, swap=True), ratios),
         "conditional swap": np.full(len(ratios), ideal.conditional_swap_heat),
     }
-    couplings, strengths = np.linspace(-0.45, 0.45, 37), np.linspace(0.5, 1.0, 41)
+    couplings, strengths = np.linspace(-0.45, 0.45, N_COUPLINGS), np.linspace(0.5, 1.0, N_STRENGTHS)
     by_g = {name: [cycle(name, float(g)) for g in couplings] for name in NAMES}
     by_k = {
         name: [cycle(name, 0.2, float(k)) for k in strengths] if "measure" in name else [cycle(name, 0.2)]
         for name in NAMES
     }
-    wide, strong = np.linspace(-0.45, 0.45, 61), np.linspace(0.85, 1.0, 46)
+    wide, strong = np.linspace(-0.45, 0.45, N_MAP[0]), np.linspace(0.85, 1.0, N_MAP[1])
     data = Data(
         ratios,
         uncoupled,

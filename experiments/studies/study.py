@@ -150,6 +150,7 @@ class Study:
         source: where model and claims come from.
         about: what is shown, and what may be claimed.
         run: does it.
+        takes_runs: whether it draws trained agents.
     """
 
     name: str
@@ -157,6 +158,7 @@ class Study:
     source: str
     about: str
     run: Callable[[Settings], StudyResult]
+    takes_runs: bool = False
 
 
 # ---- checks -----------------------------------------------------------------------------------------------------
