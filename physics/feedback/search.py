@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,9 @@ COARSE = 1e-3
 PATIENCE = 256
 """Longest wait that is tried, in steps."""
 
+SAMPLE = (96, 192, 48)
+"""Systems, steps and burn-in of an average that is sampled during a search."""
+
 TRIED = 2
 """Starts from which the search goes on, of those that are listed."""
 
@@ -53,19 +57,31 @@ class Axis:
     last: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Found:
     """Result of a search.
 
     Attributes:
         protocol: the best protocol.
-        average: its long-run averages.
-        value: its objective.
+        machine: the machine.
+        dt: length of a step (time).
+        weight: c of the objective.
     """
 
     protocol: Protocol
-    average: Average
-    value: float
+    machine: Machine
+    dt: float
+    weight: float
+
+    @cached_property
+    def average(self) -> Average:
+        """Its long-run averages, more precisely than during the search."""
+        return long_run(self.protocol, self.machine, self.dt, max_nodes=8000, same=1e-6)
+
+    @property
+    def value(self) -> float:
+        """Its objective."""
+        return self.average.objective(self.weight)
 
 
 def pattern_search(
@@ -207,14 +223,12 @@ def _best(
     def value(v: Values) -> float:
         protocol = build(v)
         found = exact_average(protocol, machine, dt, max_nodes=4000, same=COARSE)
-        return (found or sampled_average(protocol, machine, dt, 96, 192, 48)).objective(weight)
+        return (found or sampled_average(protocol, machine, dt, *SAMPLE)).objective(weight)
 
     # where a search begins badly it rarely ends well
     promising = sorted(starts, key=value, reverse=True)[:TRIED]
     tried = [pattern_search(value, start, axes) for start in promising]
-    best = build(max(tried, key=lambda pair: pair[1])[0])
-    average = long_run(best, machine, dt, max_nodes=8000, same=1e-6)
-    return Found(best, average, average.objective(weight))
+    return Found(build(max(tried, key=lambda pair: pair[1])[0]), machine, float(dt), float(weight))
 
 
 @dataclass(frozen=True)
