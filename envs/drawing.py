@@ -35,7 +35,11 @@ SAMPLES = 12
 """Points of the curve inside one hold."""
 PANELS = 3
 """Controls, and quantities of the state, shown at most."""
+DETECTORS = (("o", 5.0, "none"), ("D", 2.8, INK), ("s", 2.0, GREY))
+"""Marker, size and filling of each detector: where two show the same, both are seen."""
 EQUILIBRIUM_DASHES = (0, (4, 2))
+SHADES = ("#33415c", "#7d8fb3", "#b9c4da", "#e6eaf2")
+"""Levels of a stack of populations, the highest first."""
 
 
 class Trace(NamedTuple):
@@ -75,24 +79,34 @@ def trace(
     control: Control,
     before: FloatArray,
     after: FloatArray,
+    uniforms: FloatArray | None = None,
+    outcome: FloatArray | None = None,
 ) -> Trace:
     """The steps from the states ``before`` to ``after``, (N, n) each, with the curve inside each hold.
 
-    The inside is exact for a deterministic machine; the noise of a stochastic one is not kept, so it gets a line.
+    The inside is exact. A stochastic machine needs the noise of the steps, ``uniforms`` (N, n_step_uniforms), and what
+    its detectors showed, ``outcome`` (N, D); without them, and while a record is taken that grows with time, it gets a
+    line. A measurement takes no time: the state jumps at the beginning of its step.
     """
     nx, steps = machine.n_dynamic, len(start)
     # coherences oscillate inside a hold
     most = SAMPLES if machine.portrait.coherence(before) is None else 4 * SAMPLES
-    samples = 2 if machine.n_step_uniforms else _samples(steps, most)
+    samples = 2 if machine.n_step_uniforms and uniforms is None else _samples(steps, most)
     inside = np.empty((steps, samples, nx))
     inside[:, 0], inside[:, -1] = before[:, :nx], after[:, :nx]
     for dt in np.unique(durations):
         rows = np.flatnonzero(durations == dt)
         part = Control(control.values[rows], control.choice[rows])
         for s in range(1, samples - 1):
-            state = machine.propagate(before[rows], part, float(dt) * s / (samples - 1)).state
-            inside[rows, s] = state[:, :nx]
-    return Trace(start, durations, before[:, nx:], control.values, control.choice, inside)
+            share = s / (samples - 1)
+            noise = None if uniforms is None else uniforms[rows]
+            made = machine.propagate(before[rows], part, float(dt) * share, noise)
+            inside[rows, s] = made.state[:, :nx]
+            if made.outcome is not None and outcome is not None:
+                other = rows[(made.outcome != outcome[rows]).any(axis=1)]
+                inside[other, s] = before[other, :nx] + share * (after - before)[other, :nx]
+    # what is held: a control that the choice does not use stays as it was
+    return Trace(start, durations, before[:, nx:], after[:, nx:], control.choice, inside)
 
 
 def _samples(steps: int, most: int) -> int:
@@ -125,6 +139,8 @@ def history_trace(machine: Machine, frames: Sequence[Frame]) -> Trace:
         ),
         np.array([f.before for f in frames]).reshape(len(frames), n),
         np.array([f.after for f in frames]).reshape(len(frames), n),
+        np.array([f.uniforms for f in frames]) if frames and frames[0].uniforms is not None else None,
+        np.array([f.outcome for f in frames]).reshape(len(frames), len(machine.detector_names)),
     )
 
 
@@ -144,18 +160,58 @@ def draw_contacts(axes: Axes, machine: Machine, steps: Trace) -> None:
 
 
 def draw_control(axes: Axes, machine: Machine, steps: Trace, j: int) -> None:
-    """Staircase of control ``j`` against time, in the colour of the choice; the axis spans the control's range."""
+    """Staircase of control ``j`` against time, in the colour of the choice; the axis spans the control's range.
+
+    Steps whose choice does not use the control are left out.
+    """
     from matplotlib.collections import LineCollection
 
     looks, u = choice_looks(machine), steps.values[:, j]
+    used = machine.control_space.used[steps.choice, j]
     levels = np.stack([np.stack([steps.start, u], axis=1), np.stack([steps.end, u], axis=1)], axis=1)
-    jumps = np.stack([levels[:-1, 1], levels[1:, 0]], axis=1)
+    jumps = np.stack([levels[:-1, 1], levels[1:, 0]], axis=1)[used[:-1] & used[1:]]
     axes.add_collection(LineCollection(list(jumps), colors=GREY, linewidths=0.6))
-    axes.add_collection(LineCollection(list(levels), colors=[looks[c].colour for c in steps.choice], linewidths=2.0))
+    colours = [looks[c].colour for c in steps.choice[used]]
+    axes.add_collection(LineCollection(list(levels[used]), colors=colours, linewidths=2.0))
     control = machine.control_space.ranges[j]
     margin = 0.08 * (control.high - control.low)
     axes.set_ylim(control.low - margin, control.high + margin)
     axes.set_ylabel(control_label(machine, j))
+
+
+def draw_outcomes(axes: Axes, start: FloatArray, outcome: FloatArray) -> None:
+    """What each detector showed, (N, D), at the ``start`` (N,) of its step; a detector that was not read shows 0."""
+    axes.axhline(0.0, color=GREY, linewidth=0.6)
+    for (marker, size, fill), shown_by in zip(DETECTORS, outcome.T, strict=False):
+        read = shown_by != 0.0
+        style = {"marker": marker, "markersize": size, "markerfacecolor": fill, "markeredgewidth": 0.8}
+        axes.plot(start[read], shown_by[read], linestyle="none", color=INK, **style)
+    axes.set_ylabel("outcome")
+    if (np.abs(outcome) <= 1.0).all():
+        axes.set_yticks([-1, 1], ["−1", "+1"])
+        axes.set_ylim(-1.7, 1.7)
+    else:
+        axes.set_ylim(spanned(outcome))
+
+
+def draw_populations(axes: Axes, machine: Machine, steps: Trace) -> None:
+    """The populations of the levels, stacked: the lowest at the bottom."""
+    count, samples, nx = steps.inside.shape
+    state = np.concatenate([steps.inside.reshape(-1, nx), np.repeat(steps.values, samples, axis=0)], axis=1)
+    found = machine.portrait.populations(state)
+    tints = SHADES[: len(found)]
+    if count:
+        layers = [one.values for one in reversed(found)]
+        axes.stackplot(steps.inside_times.ravel(), layers, colors=tints[::-1], linewidth=0)
+    axes.set_ylim(0.0, 1.0)
+    axes.set_ylabel("populations")
+    for k, (one, tint) in enumerate(
+        zip(found, tints, strict=True)
+    ):  # named beside the panel, in the order of the layers
+        up = 0.875 - 0.25 * k
+        box = {"boxstyle": "square,pad=0.25", "facecolor": tint, "edgecolor": "none"}
+        text = "white" if k < 2 else INK
+        axes.text(1.015, up, one.symbol, transform=axes.transAxes, fontsize=6.5, va="center", color=text, bbox=box)
 
 
 class Curve(NamedTuple):
@@ -197,6 +253,25 @@ def draw_diagram(axes: Axes, machine: Machine, steps: Trace, fade: bool = False)
     axes.add_collection(LineCollection(list(switches), colors=greys, linewidths=0.9, linestyles=":", snap=False))
     axes.add_collection(LineCollection(list(holds), colors=colours, linewidths=2.0, capstyle="round", snap=False))
     return Curve(switches, holds)
+
+
+def draw_guides(axes: Axes, machine: Machine) -> None:
+    """What the machine's portrait draws for orientation: lines dashed, points as crosses."""
+    for handle, guide in zip(guide_handles(machine), machine.portrait.guides(), strict=True):
+        handle.set_data(guide.x, guide.y)
+        axes.add_line(handle)
+
+
+def guide_handles(machine: Machine) -> list[Line2D]:
+    """Entries of the legend for ``draw_guides``."""
+    from matplotlib.lines import Line2D
+
+    looks, handles = bath_looks(machine), []
+    for name, bath, x, _ in machine.portrait.guides():
+        point = {"linestyle": "none", "marker": "P", "markersize": 7.0, "markeredgecolor": "white"}
+        style = point if len(x) == 1 else {"linestyle": EQUILIBRIUM_DASHES, "linewidth": 0.9}
+        handles.append(Line2D([], [], color=GREY if bath is None else looks[bath].colour, label=name, **style))
+    return handles
 
 
 def draw_equilibria(axes: Axes, machine: Machine) -> None:

@@ -28,7 +28,10 @@ HISTORY = 512
 
 
 class Frame(NamedTuple):
-    """One step of one system, as kept for rendering; physical units."""
+    """One step of one system, as kept for rendering; physical units.
+
+    ``outcome`` is what the detectors showed, ``uniforms`` the noise of the step.
+    """
 
     time: float
     dt: float
@@ -38,6 +41,9 @@ class Frame(NamedTuple):
     after: FloatArray
     work: float
     heat: FloatArray
+    measurement_energy: float
+    outcome: FloatArray
+    uniforms: FloatArray | None
 
 
 class Kernel:
@@ -175,6 +181,9 @@ class Kernel:
                     after[0],
                     float(flows.work[0]),
                     flows.heat[0],
+                    0.0 if flows.measurement_energy is None else float(flows.measurement_energy[0]),
+                    np.zeros(0) if flows.outcome is None else flows.outcome[0],
+                    None if uniforms is None else uniforms[0],
                 )
             )
         ledger = {

@@ -1,4 +1,6 @@
-"""What an environment's ``render`` draws: controls with the connected bath in colour, state, heat, diagram.
+"""What an environment's ``render`` draws: controls with the bath or operation in colour, state, heat, diagram.
+
+Of a machine with detectors also what they showed; its state is what the demon knows.
 
 matplotlib is imported when something is drawn, and only as objects; pyplot is used by ``Window`` alone, which needs it
 to open a window.
@@ -13,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..physics.machine import Machine
+from ..physics.machine import AffineMachine, Machine
 from ..physics.portrait import Quantity
 from .drawing import (
+    DETECTORS,
     PANELS,
     Trace,
     abscissa_limits,
@@ -24,7 +27,11 @@ from .drawing import (
     draw_control,
     draw_diagram,
     draw_equilibria,
+    draw_guides,
+    draw_outcomes,
+    draw_populations,
     equilibrium_handles,
+    guide_handles,
     history_trace,
     shown,
     spanned,
@@ -69,11 +76,18 @@ def draw_history(machine: Machine, frames: Sequence[Frame]) -> Figure:
     steps = history_trace(machine, frames)
     controls = range(min(PANELS, machine.control_space.n_values))
     variables = shown(machine, steps)
-    rows = len(controls) + len(variables) + 1
+    stacked = bool(machine.portrait.populations(np.zeros((1, machine.n_state))))
+    if stacked:
+        variables = [one for one in variables if one.name == "coherence"]
+    extra = int(bool(machine.detector_names))
+    rows = len(controls) + extra + stacked + len(variables) + 1
+    handles = _handles(machine)
     # margins are fixed: with an automatic layout the panels would jump from picture to picture
     height = max(4.2, 1.05 * rows + 1.2)
+    head = max(0.55, 0.16 + 0.17 * -(-len(handles) // 3))  # the legend has three columns
+    height += head - 0.55
     figure = new_figure(8.4, height, dpi=100, automatic=False)
-    top, bottom = 1.0 - 0.55 / height, 0.55 / height
+    top, bottom = 1.0 - head / height, 0.55 / height
     margins = {"left": 0.105, "right": 0.56, "top": top, "bottom": bottom, "hspace": 0.16}
     left = add_axes(figure, rows, sharex=True, gridspec_kw=margins)[:, 0]
     margins = {"left": 0.665, "right": 0.98, "top": top, "bottom": bottom}
@@ -81,27 +95,34 @@ def draw_history(machine: Machine, frames: Sequence[Frame]) -> Figure:
 
     for axes in left:
         draw_contacts(axes, machine, steps)
-    for j, axes in zip(controls, left, strict=False):
-        draw_control(axes, machine, steps, j)
-    for quantity, axes in zip(variables, left[len(controls) :], strict=False):
-        _draw_variable(axes, machine, steps, quantity, units)
+    panels = iter(left)
+    for j in controls:
+        draw_control(next(panels), machine, steps, j)
+    if extra:
+        outcome = np.array([f.outcome for f in frames]).reshape(len(frames), len(machine.detector_names))
+        draw_outcomes(next(panels), steps.start, outcome)
+    if stacked:
+        draw_populations(next(panels), machine, steps)
+    for quantity in variables:
+        _draw_variable(next(panels), machine, steps, quantity, units)
     _draw_heat(left[-1], machine, frames, units)
     left[-1].set_xlabel(label("time", "t", units.time))
     for axes in left:
         # quantity above symbol and unit: the panels are low
-        axes.set_ylabel(axes.get_ylabel().replace(" $", "\n$", 1))
+        text = axes.get_ylabel()
+        axes.set_ylabel(text.replace(" $", "\n$", 1) if " $" in text else text.replace(" (", "\n(", 1))
     figure.align_ylabels(left)
     start, dt = (frames[0].time, frames[0].dt) if frames else (0.0, 1.0)
     left[-1].set_xlim(start, start + max(len(frames), WINDOW // 2) * dt)
 
     _draw_plane(diagram, machine, steps, units)
     diagram.set_anchor("N")
-    diagram.set_box_aspect(min(1.3, (height - 1.1) / 2.65))
+    diagram.set_box_aspect(min(1.3, (height - head - 0.55) / 2.65))
     told = _balance(machine, frames, units)
     # beside the legend there is room for one short line
-    separator = "; " if len(machine.title) + len(told) < LONG_TITLE else "\n"
-    figure.text(0.105, 1.0 - 0.33 / height, f"{machine.title}{separator}{told}", fontsize=8.5, va="center")
-    _add_legend(figure, machine, bool(diagram.lines), 1.0 - 0.08 / height)
+    separator = "; " if len(machine.title) + len(told) < LONG_TITLE and not machine.detector_names else "\n"
+    figure.text(0.105, 1.0 - (head - 0.22) / height, f"{machine.title}{separator}{told}", fontsize=8.5, va="center")
+    figure.legend(handles=handles, loc="upper right", bbox_to_anchor=(0.985, 1.0 - 0.08 / height), ncols=3, borderpad=0)
     return figure
 
 
@@ -109,11 +130,13 @@ def _balance(machine: Machine, frames: Sequence[Frame], units: Units) -> str:
     """What came out of the steps shown."""
     if not frames:
         return "no step yet"
-    work = sum(f.work for f in frames)
+    # what a detector puts in is not extracted, and has to be paid for
+    paid = sum(f.work + f.measurement_energy for f in frames)
     if not machine.is_refrigerator:
-        return f"work extracted in {len(frames)} steps: {amount(-work, units.energy)}"
+        what = "net work" if machine.detector_names else "work"
+        return f"{what} extracted in {len(frames)} steps: {amount(-paid, units.energy)}"
     heat = sum(float(f.heat @ machine.power_weights) for f in frames)
-    cooled, paid = amount(heat, units.energy), amount(work, units.energy)
+    cooled, paid = amount(heat, units.energy), amount(paid, units.energy)
     return f"{len(frames)} steps: {cooled} from the cold bath for {paid} of work"
 
 
@@ -142,9 +165,15 @@ def _draw_heat(axes: Axes, machine: Machine, frames: Sequence[Frame], units: Uni
 
 
 def _draw_plane(axes: Axes, machine: Machine, steps: Trace, units: Units) -> None:
-    """The thermodynamic diagram; without a continuous control, the plane of two dynamical variables, or nothing."""
-    space = machine.control_space
-    if space.n_values:
+    """The thermodynamic diagram; without a plane or control, that of two dynamical variables, or nothing."""
+    if machine.detector_names:
+        curve = draw_diagram(axes, machine, steps, fade=True)
+        draw_guides(axes, machine)
+        points = [g for g in machine.portrait.guides() if len(g.x) == 1]
+        axes.set_xlim(spanned(curve.path[:, 0], *(g.x for g in points)))
+        axes.set_ylim(spanned(curve.path[:, 1], *(g.y for g in points)))
+        across, up = diagram_labels(machine, units)
+    elif machine.control_space.n_values:
         curve = draw_diagram(axes, machine, steps, fade=True)
         draw_equilibria(axes, machine)
         axes.set_xlim(abscissa_limits(machine))
@@ -160,16 +189,24 @@ def _draw_plane(axes: Axes, machine: Machine, steps: Trace, units: Units) -> Non
     axes.set_ylabel(up)
 
 
-def _add_legend(figure: Figure, machine: Machine, equilibria: bool, y: float) -> None:
+def _handles(machine: Machine) -> list[Any]:
+    """Entries of the legend: choices, baths, detectors, and lines of the diagram."""
     from matplotlib.lines import Line2D
 
-    looks = {look.label: look for look in (*choice_looks(machine), *bath_looks(machine)) if look.label}
+    looks = {look.label: look for look in choice_looks(machine) if look.label}
+    if not (machine.detector_names and len(machine.bath_names) == 1):  # the only bath needs no name
+        looks |= {look.label: look for look in bath_looks(machine)}
     handles = [Line2D([], [], color=look.colour, linewidth=2, label=look.label) for look in looks.values()]
+    if machine.detector_names:
+        for (marker, size, fill), name in zip(DETECTORS, machine.detector_names, strict=False):
+            style = {"marker": marker, "markersize": size, "markerfacecolor": fill, "markeredgewidth": 0.8}
+            handles.append(Line2D([], [], linestyle="none", color=INK, label=name, **style))
+        return handles + guide_handles(machine)
     if machine.control_space.n_values:
         handles.append(Line2D([], [], color=INK, linestyle=":", label="switch"))
-    if machine.control_space.n_values and equilibria:
-        handles += equilibrium_handles(machine)
-    figure.legend(handles=handles, loc="upper right", bbox_to_anchor=(0.985, y), ncols=3, borderpad=0)
+        if isinstance(machine, AffineMachine) and machine.control_space.n_values == 1:
+            handles += equilibrium_handles(machine)
+    return handles
 
 
 def to_rgb(figure: Figure) -> NDArray[np.uint8]:

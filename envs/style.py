@@ -195,15 +195,18 @@ def words_of(machine: Machine | type[Machine]) -> Words:
 def math(text: str, upright: bool = False) -> str:
     """Plain notation as mathtext: ``"gamma_h k_B T_h"`` becomes Greek, italics and indices.
 
-    With ``upright`` a letter without an index is a unit such as K, and not a symbol.
+    With ``upright`` a letter without an index is a unit such as K, and not a symbol; but the parameters e and g, and T
+    beside k_B, are symbols, for units here are neither grams nor charges.
     """
+    symbols = {"e", "g"} | ({"T"} if "k_B" in text else set())
 
     def symbol(match: re.Match[str]) -> str:
         word, index = match[1], match[2] or match[3]
         if word in GREEK:
             base = f"\\{word}"
         else:
-            base = word if len(word) == 1 and (index or not upright) else rf"\mathrm{{{word}}}"
+            italic = len(word) == 1 and (index or not upright or word in symbols)
+            base = word if italic else rf"\mathrm{{{word}}}"
         return base + (rf"_\mathrm{{{index.replace('_', ',')}}}" if index else "")
 
     return "$" + WORD.sub(symbol, text).replace(" ", r"\ ") + "$" if text else ""

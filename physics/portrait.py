@@ -29,6 +29,21 @@ class Quantity(NamedTuple):
     values: FloatArray
 
 
+class Guide(NamedTuple):
+    """A line for orientation in the thermodynamic diagram, or a point (a line of one).
+
+    Attributes:
+        name: in words, for a legend.
+        bath: index of the bath whose colour it has; ``None``: of no bath.
+        x, y: in the plane, shape (points,).
+    """
+
+    name: str
+    bath: int | None
+    x: FloatArray
+    y: FloatArray
+
+
 class Portrait:
     """The portrait of a machine without coherence: its dynamical variables as they are.
 
@@ -45,6 +60,13 @@ class Portrait:
         named = [(name, *known.get(name, ("state variable", ""))) for name in self.machine.dynamic_names]
         return tuple(Quantity(about, name, unit, state[:, i]) for i, (name, about, unit) in enumerate(named))
 
+    def populations(self, state: FloatArray) -> tuple[Quantity, ...]:
+        """Populations of all levels, which add up to one: drawn stacked in one panel in place of ``shown``.
+
+        Empty: ``shown`` says it all.
+        """
+        return ()
+
     def coherence(self, state: FloatArray) -> FloatArray | None:
         """Relative entropy of coherence in the eigenbasis of H(u), nats, shape (K,); ``None``: there is never any.
 
@@ -57,9 +79,13 @@ class Portrait:
 
         The area that a cycle encloses must be its work, but for the work done through coherences, which is
         sum_n E_n d(population n) along the switches. ``None``: the drawing takes dE/dx, or the control, and its
-        conjugate.
+        conjugate. A machine with detectors may have any plane, for it has no cycle: the outcomes are random.
         """
         return None
+
+    def guides(self) -> tuple[Guide, ...]:
+        """What is drawn into the plane for orientation."""
+        return ()
 
     def thermal(self, values: FloatArray, beta: float) -> FloatArray | None:
         """Dynamical variables (K, n_dynamic) of the thermal state with the controls (K, m); ``None``: not known."""

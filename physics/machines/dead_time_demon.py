@@ -30,6 +30,7 @@ from ..control import Control, ControlSpace, FloatArray
 from ..machine import Machine, Propagated, check_state_array, parameter
 from ..validation import check_positive, check_range
 from .feedback_demon import binary_entropy
+from .portraits import DeadTimePortrait
 
 WAIT, MEASURE = range(2)
 """Indices of the choice."""
@@ -121,6 +122,10 @@ class DeadTimeDemon(Machine):
     def reference_energy(self, state: FloatArray) -> FloatArray:
         """Zero: the gap is fixed, so heat taken up is what counts."""
         return np.zeros(len(state))
+
+    @cached_property
+    def portrait(self) -> DeadTimePortrait:
+        return DeadTimePortrait(self)
 
     def check_state(self, state: FloatArray) -> None:
         check_state_array(self, state)

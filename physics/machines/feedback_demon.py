@@ -30,6 +30,7 @@ from ..baths import MAX_EXPONENT
 from ..control import Control, ControlSpace, FloatArray, Range
 from ..machine import Machine, Propagated, check_state_array, parameter
 from ..validation import check_positive, check_range
+from .portraits import FeedbackPortrait
 
 MEASURE, THERMALISE, UNITARY = range(3)
 """Indices of the choice."""
@@ -102,6 +103,10 @@ class FeedbackDemon(Machine):
         """Zero: the machine is symmetric under exchange of the levels, so no Hamiltonian stands out."""
         return np.zeros(len(state))
 
+    @cached_property
+    def portrait(self) -> FeedbackPortrait:
+        return FeedbackPortrait(self)
+
     def check_state(self, state: FloatArray) -> None:
         check_state_array(self, state)
         p = state[:, 0]
@@ -125,7 +130,7 @@ class FeedbackDemon(Machine):
     def relaxed(self, p: FloatArray, u: FloatArray, dt: float) -> FloatArray:
         """Populations after a contact of length ``dt`` at the gap E0 u; shapes broadcast."""
         x = self.beta * self.E0 * np.asarray(u)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             decay = np.exp(-self.g * dt / np.tanh(0.5 * np.abs(x)))
         f = expit(-x)
         return f + (p - f) * decay

@@ -1,18 +1,20 @@
-"""Portraits of the machines with coherence: gap and population of the instantaneous eigenstates; of two qubits."""
+"""Portraits of machines: of those with coherence gap and population of the instantaneous eigenstates; of demons."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import entr, xlog1py, xlogy
+from scipy.special import entr, expit, xlog1py, xlogy
 
 from .. import pauli
 from ..control import FloatArray
-from ..portrait import Portrait, Quantity
+from ..portrait import Guide, Portrait, Quantity
 
 if TYPE_CHECKING:
     from .coupled_qubits import CoupledQubits
+    from .dead_time_demon import DeadTimeDemon
+    from .feedback_demon import FeedbackDemon
     from .oscillator import OscillatorEngine
     from .qubit_refrigerator import QubitRefrigerator
 
@@ -74,10 +76,89 @@ class OscillatorPortrait(Portrait):
         return np.stack([nu * omega, nu / omega, np.zeros_like(omega), nu * nu], axis=1)
 
 
-class PairPortrait(Portrait):
-    """Polarisations of two qubits and their correlation along z, of which the energy is made."""
+class EnergyEntropyPortrait(Portrait):
+    """Energy against von Neumann entropy of the conditional state, for demons whose Hamiltonian stays as it is.
+
+    What a demon does has a direction there: a measurement takes entropy away (to the left, on average), a unitary
+    changes the energy alone (up and down), a bath draws the state towards its Gibbs state. Gibbs states have the lowest
+    energy of all with their entropy, so the distance to their curve is work that is still to be had.
+    """
+
+    @property
+    def energies(self) -> FloatArray:
+        """Energies of the levels, shape (n,)."""
+        raise NotImplementedError
+
+    def plane(self, state: FloatArray) -> tuple[Quantity, Quantity]:
+        machine = self.machine
+        return (
+            Quantity("entropy", "S", "nats", machine.entropy(state)),
+            Quantity("energy", "E", "energy", machine.internal_energy(state)),
+        )
+
+    def guides(self) -> tuple[Guide, ...]:
+        gaps = np.unique(self.energies - self.energies.min())
+        betas = np.geomspace(40.0 / gaps[1], 1e-3 / gaps[-1], 200)  # from the ground state, but for exp(-40)
+        entropy, energy = self._gibbs(np.append(betas, 0.0))
+        # a pure ground state is as low as a mixture of several
+        curve = np.append(0.0, entropy), np.append(self.energies.min(), energy)
+        baths = []
+        for b, (name, beta) in enumerate(zip(self.machine.bath_names, self.machine.betas, strict=True)):
+            told = "Gibbs state" if name == "bath" else f"Gibbs state, {name}"
+            baths.append(Guide(told, b, *self._gibbs(np.array([beta]))))
+        return Guide("lowest energy", None, *curve), *baths
+
+    def _gibbs(self, betas: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Entropy and energy of the Gibbs states, (K,) each."""
+        weights = np.exp(-betas[:, None] * (self.energies - self.energies.min()))
+        p = weights / weights.sum(axis=1, keepdims=True)
+        return entr(p).sum(axis=1), p @ self.energies
+
+
+class DeadTimePortrait(EnergyEntropyPortrait):
+    """Population and the dead time that is left; energy against entropy."""
+
+    machine: DeadTimeDemon
+
+    @property
+    def energies(self) -> FloatArray:
+        return 0.5 * self.machine.e * np.array([-1.0, 1.0])
+
+    def shown(self, state: FloatArray) -> tuple[Quantity, ...]:
+        return (
+            Quantity("excited population", "p", "1", state[:, 0]),
+            Quantity("dead time left", "", "time", state[:, 1]),
+        )
+
+
+class FeedbackPortrait(Portrait):
+    """Population against the signed gap E0 u."""
+
+    machine: FeedbackDemon
+
+    def plane(self, state: FloatArray) -> tuple[Quantity, Quantity]:
+        gap = Quantity("gap", "epsilon", "energy", self.machine.E0 * state[:, 1])
+        return gap, self.shown(state)[0]
+
+    def guides(self) -> tuple[Guide, ...]:
+        gap = self.machine.E0 * np.linspace(-self.machine.u_max, self.machine.u_max, 201)
+        return (Guide("equilibrium", 0, gap, expit(-self.machine.beta * gap)),)
+
+
+class PairPortrait(EnergyEntropyPortrait):
+    """Polarisations of two qubits and their correlation along z, of which the energy is made; populations."""
 
     machine: CoupledQubits
+
+    @property
+    def energies(self) -> FloatArray:
+        return self.machine.levels
+
+    def populations(self, state: FloatArray) -> tuple[Quantity, ...]:
+        p = pauli.populations(pauli.table(state[:, :15]))
+        return tuple(
+            Quantity("populations", name, "1", q) for name, q in zip(("ee", "eg", "ge", "gg"), p.T, strict=True)
+        )
 
     def shown(self, state: FloatArray) -> tuple[Quantity, ...]:
         known = self.machine.quantities

@@ -34,12 +34,17 @@ from szilard.envs.style import (
 from szilard.physics.baths import FermionicBath
 from szilard.physics.control import Control, Range
 from szilard.physics.machine import Machine
+from szilard.physics.machines.continuous_demon import ContinuousDemon
+from szilard.physics.machines.dead_time_demon import DeadTimeDemon
 from szilard.physics.machines.dlevel import DLevelMachine
+from szilard.physics.machines.feedback_demon import MEASURE, THERMALISE, FeedbackDemon
+from szilard.physics.machines.measurement_refrigerator import MeasurementRefrigerator
 from szilard.physics.machines.oscillator import OscillatorEngine
 from szilard.physics.machines.qubit_refrigerator import QubitRefrigerator
 from szilard.physics.machines.two_level import COLD as COLD_BATH
 from szilard.physics.machines.two_level import HOT as HOT_BATH
 from szilard.physics.machines.two_level import NONE, TwoLevelEngine
+from szilard.physics.machines.two_qubit_demon import TwoQubitDemon
 
 SX, SZ = np.array([[0.0, 1.0], [1.0, 0.0]]), np.diag([1.0, -1.0])
 DRIVES = ((Range("u", 0.3, 0.7), SZ), (Range("v", -0.1, 0.1, "T"), SX))
@@ -57,6 +62,17 @@ def machines() -> dict[str, Machine]:
         "choice, no control": DLevelMachine(
             hamiltonian=drift, baths=BATHS, connections={"hot": ["hot"], "both": ["hot", "cold"], "none": []}
         ),
+    } | demons()
+
+
+def demons() -> dict[str, Machine]:
+    return {
+        "feedback demon": FeedbackDemon(),
+        "dead time": DeadTimeDemon(),
+        "two qubits": TwoQubitDemon(),
+        "two qubits, plane": TwoQubitDemon(read_out="one", axes="xz"),
+        "continuous": ContinuousDemon(),
+        "measurement refrigerator": MeasurementRefrigerator(),
     }
 
 
@@ -146,6 +162,62 @@ def test_coherence_panel_follows_the_exact_state(machine: Machine) -> None:
     assert after.max() > 1e-3  # random controls make some
 
 
+@pytest.mark.parametrize("name", demons())
+def test_demons_show_operations_outcomes_and_where_they_are_in_the_plane(name: str) -> None:
+    env = played(demons()[name], 40)
+    machine = env.machine
+    assert env.kernel.history is not None
+    frames = list(env.kernel.history)
+    figure = drawn(env)
+    (legend,) = figure.legends
+    texts = {t.get_text() for t in legend.get_texts()}
+    assert {look.label for look in choice_looks(machine)} <= texts
+    assert set(machine.detector_names) <= texts
+    (outcome,) = [axes for axes in figure.axes if axes.get_ylabel() == "outcome"]
+    points = [line for line in outcome.lines if line.get_marker() != "None"]
+    for j, line in enumerate(points):
+        read = [(f.time, f.outcome[j]) for f in frames if f.outcome[j] != 0.0]
+        np.testing.assert_allclose(np.reshape(line.get_xydata(), (-1, 2)), np.reshape(read, (-1, 2)))
+    assert sum(len(np.asarray(line.get_xdata())) for line in points) > 0
+    # the diagram ends where the system is
+    here = np.array([frames[-1].after])
+    x, y = (q.values[0] for q in machine.portrait.plane(here) or ())
+    ends = [c.get_segments()[-1][-1] for c in figure.axes[-1].collections]  # type: ignore[attr-defined]
+    assert min(float(np.abs(end - [x, y]).max()) for end in ends) < 1e-12
+    (title,) = [text.get_text() for text in figure.texts]
+    cost = sum(f.work + f.measurement_energy for f in frames)
+    assert amount(cost if machine.is_refrigerator else -cost, units_of(machine).energy) in title
+
+
+def test_a_control_is_drawn_only_where_it_acts() -> None:
+    env = MachineEnv(FeedbackDemon(), 0.07, render_mode="rgb_array")
+    env.reset(seed=0)
+    for choice in (THERMALISE, MEASURE, THERMALISE, THERMALISE):
+        env.step({"control": np.array([0.5], np.float32), "operation": choice})
+    holds = drawn(env).axes[0].collections[-1].get_segments()  # type: ignore[attr-defined]
+    np.testing.assert_allclose([hold[0] for hold in holds], [[0.0, 0.4], [0.14, 0.4], [0.21, 0.4]])
+    assert env.kernel.history is not None
+    np.testing.assert_allclose(history_trace(env.machine, list(env.kernel.history)).values[:, 0], 0.4)
+
+
+@pytest.mark.parametrize("name", demons())
+def test_the_inside_of_a_step_has_the_noise_of_the_step(name: str) -> None:
+    """States on the way are physical, the first is the one before, and a measurement jumps at once."""
+    env = played(demons()[name], 30)
+    assert env.kernel.history is not None
+    frames, machine = list(env.kernel.history), env.machine
+    steps = history_trace(machine, frames)
+    assert steps.inside.shape[1] > 2
+    states = np.concatenate([steps.inside, np.repeat(steps.values[:, None], steps.inside.shape[1], axis=1)], axis=2)
+    machine.check_state(states.reshape(-1, machine.n_state))
+    np.testing.assert_array_equal(states[:, -1], [f.after for f in frames])
+    if isinstance(machine, (FeedbackDemon, TwoQubitDemon)):
+        measured = [k for k, f in enumerate(frames) if f.outcome.any()]
+        assert measured
+        for k in measured:
+            np.testing.assert_allclose(steps.inside[k, 1], steps.inside[k, -1], atol=1e-14)
+
+
 def test_vector_environment_draws_copy_0() -> None:
     env = gym.make_vec("szilard/TwoLevelEngine-v0", 3, vectorization_mode="vector_entry_point", render_mode="rgb_array")
     env.reset(seed=0)
@@ -206,6 +278,8 @@ def test_notation() -> None:
     assert amount(2.0, "1/gamma_h") == r"2/$\gamma_\mathrm{h}$"
     assert amount(-0.0, "1") == "0"
     assert amount(-0.5, "K") == r"−0.5 $\mathrm{K}$"
+    assert amount(1.0, "k_B T") == r"1 $k_\mathrm{B}\ T$"
+    assert amount(2.0, "1/g") == "2/$g$"
 
 
 def test_a_machine_may_name_its_variables() -> None:
