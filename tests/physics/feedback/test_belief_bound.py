@@ -9,6 +9,7 @@ from szilard.physics.control import Control
 from szilard.physics.feedback.belief_bound import Contact, Value, _largest, upper_bound, value_iteration
 from szilard.physics.feedback.certificate import certify_feedback
 from szilard.physics.feedback.grid_iteration import grid_iteration
+from szilard.physics.feedback.protocol import RenewalProtocol
 from szilard.physics.feedback.renewal import RenewalCycle, best_cycle
 from szilard.physics.machines.feedback_demon import THERMALISE, FeedbackDemon, binary_entropy
 from szilard.physics.validation import ParameterError
@@ -83,6 +84,7 @@ def test_no_cycle_is_above_the_bound(shape, closeness, setting):
     """Random cycles, and random changes of the best one."""
     machine, dt, weight = setting
     certificate = certify_feedback(machine, dt, weight)
+    assert isinstance(certificate.protocol, RenewalProtocol)
     best = np.array(certificate.protocol.controls)
     random = machine.u_max * np.array(shape)
     n = min(len(best), len(random))
@@ -111,6 +113,7 @@ def test_no_random_policy_is_above_the_bound(seed, weight):
         choice = (rng.random(num)[:, None] > np.cumsum(chance[k], axis=1)[:, :2]).sum(axis=1)
         u = np.clip(gap[k] + 0.05 * rng.normal(size=num), -DEMON.u_max, DEMON.u_max)
         state, flows = DEMON.step(state, Control(u[:, None], choice), DT, rng.random((num, 1)))
+        assert flows.record is not None
         heat += flows.heat[:, 0]
         record += flows.record
         mean += weight * flows.heat[:, 0] - (1.0 - weight) * flows.record
@@ -128,6 +131,7 @@ def test_value_iteration_on_grids_agrees(weight, gain):
     """Method 1 of the specification, with no renewal argument."""
     found, cycle = grid_iteration(DEMON, DT, weight, n_p=1001)
     certificate = certify_feedback(DEMON, DT, weight)
+    assert isinstance(certificate.protocol, RenewalProtocol)
     assert found == pytest.approx(gain, abs=1.5e-5)
     assert cycle.value(weight) == pytest.approx(found, rel=1e-4)
     assert cycle.value(weight) <= certificate.lower
