@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..control import Control, FloatArray, IntArray
+from ..machine import Machine
 from ..machines import dead_time_demon as dead_time
 from ..machines import feedback_demon as projective
 
@@ -35,8 +36,14 @@ class Protocol(ABC):
         """Controls of the next step for ``state`` (K, n) and ``clock`` (K,), and the clock after it, (K,)."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON: the type and the fields."""
-        return {"type": type(self).__name__} | {f.name: getattr(self, f.name) for f in fields(self)}
+        """Plain data for JSON: the type and the fields; of a machine its parameters, for infinity ``None``."""
+        return {"type": type(self).__name__} | {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Machine):
+        return {"type": type(value).__name__} | {p["name"]: p["value"] for p in value.describe()["parameters"]}
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 @dataclass(frozen=True)

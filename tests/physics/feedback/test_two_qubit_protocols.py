@@ -1,5 +1,7 @@
 """Protocols of the coupled-qubit demons: what they do step by step, and that every turn is the best of its kind."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -182,3 +184,13 @@ def test_a_continuous_demon_stops_reading_when_it_is_sure():
 def test_bad_parameters(wrong):
     with pytest.raises(ParameterError, match=next(iter(wrong))):
         WaitReadTurn("", TwoQubitDemon(), **({"waits": 3} | wrong))
+
+
+def test_plain_data():
+    """What a comparison writes down: JSON, with the machine's parameters."""
+    data = json.loads(json.dumps(BayesFeedback("some", TwoQubitDemon(g=0.1), 0.2, 0.3).to_dict(), allow_nan=False))
+    assert data["type"] == "BayesFeedback"
+    assert data["machine"]["type"] == "TwoQubitDemon"
+    assert data["machine"]["g"] == 0.1
+    assert data["threshold"] == 0.2
+    assert data["exchange"] is None
