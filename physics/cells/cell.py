@@ -46,8 +46,8 @@ FARADAY = 96485.33212
 EPSILON_0 = 8.8541878128e-12
 """Vacuum permittivity, F/m."""
 
-MAX_ITERATIONS, MAX_HALVINGS = 16, 20
-"""Newton steps of a sub-step; and how often a sub-step may be halved."""
+MAX_ITERATIONS, MAX_HALVINGS, MAX_STEP = 40, 20, 3.0
+"""Newton steps of a sub-step; how often a sub-step may be halved; and the longest Newton step, in usual sizes."""
 
 GROWTH = 1.5
 """Ratio of successive sub-steps after a switch."""
@@ -145,6 +145,17 @@ class Cell(Machine):
     @abstractmethod
     def conductances(self, values: FloatArray, choice: IntArray) -> FloatArray:
         """K_i, W/K, shape (B, K)."""
+
+    def amounts(self, x0: Array, x1: Array) -> Sequence[Array]:
+        """Change of what ``Flow.rates`` are the rates of: the variables themselves, unless a cell says otherwise.
+
+        Discrete gradients are with respect to these amounts.
+        """
+        return [b - a for a, b in zip(x0, x1, strict=True)]
+
+    def admissible(self, x: FloatArray) -> np.ndarray:
+        """Whether the variables (n_x, K) lie where u and s are defined, bool (K,)."""
+        return np.ones(x.shape[1], dtype=bool)
 
     @property
     def longest_sub_step(self) -> float:
@@ -295,18 +306,22 @@ class Cell(Machine):
         with np.errstate(all="ignore"):
             for _ in range(MAX_ITERATIONS):
                 residual = self._residual(old[:, None], new[:, None] + seed, values, choice, h, conductances)
-                jacobian = np.imag(residual).transpose(2, 0, 1) * (1e30 / scales[:, None])
+                jacobian = np.imag(residual).transpose(2, 0, 1) * 1e30
+                # equations of very different size: each in units of its largest derivative
+                unit = np.abs(jacobian).max(axis=2, keepdims=True)
                 try:
-                    step = np.linalg.solve(jacobian, (np.real(residual[:, 0]) / scales[:, None]).T[:, :, None])[..., 0]
+                    step = np.linalg.solve(jacobian / unit, np.real(residual[:, 0]).T[:, :, None] / unit)[..., 0]
                 except np.linalg.LinAlgError:
                     break
-                new = new - scales[:, None] * step.T
                 size = np.abs(step).max(axis=1)
+                # an exponential is overshot from afar
+                new = new - scales[:, None] * (step * np.minimum(1.0, MAX_STEP / size)[:, None]).T
                 failed = ~(size < CONVERGED)
                 if not failed.any() or not np.isfinite(size).any():
                     break
-            # an honest solution is warm and finite
-            failed |= ~(np.isfinite(new).all(axis=0) & (self.ambient + new[n] > 0.0))
+            # a solution must be finite, warm, and where logarithms are real
+            good = np.isfinite(new).all(axis=0) & (self.ambient + new[n] > 0.0) & self.admissible(new[:n])
+            failed |= ~good
             t_mean = log_mean(self.ambient + old[n], self.ambient + new[n])
             flow = self._flow(old, new, t_mean, values, choice)
         heat = h * conductances * (self.temperatures[:, None] - t_mean)
@@ -330,14 +345,14 @@ class Cell(Machine):
         du, ds = self.gradients(old[:n], new[:n], values)
         forces = [a - t_mean * b for a, b in zip(du, ds, strict=True)]
         flow = self.flow(old[:n], new[:n], t_mean, forces, values, choice)
-        change = new - old
-        out = np.empty(np.broadcast_shapes(change.shape, new.shape), dtype=complex)
+        change = self.amounts(old[:n], new[:n])
+        out = np.empty(np.broadcast_shapes(old.shape, new.shape), dtype=complex)
         for i in range(n):
             out[i] = change[i] - h * flow.rates[i]
         produced: Any = sum(flow.dissipation)
         ordered: Any = sum(b * change[i] for i, b in enumerate(ds))
         given = sum(k * (t_mean - t) for k, t in zip(conductances, self.temperatures, strict=True))
-        out[n] = change[n] - (h * produced - t_mean * ordered - h * given) / self.heat_capacity
+        out[n] = new[n] - old[n] - (h * produced - t_mean * ordered - h * given) / self.heat_capacity
         return out
 
 

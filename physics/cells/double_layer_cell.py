@@ -19,6 +19,7 @@ from typing import ClassVar
 
 import numpy as np
 from scipy.optimize import brentq
+from scipy.special import expit, logit
 
 from ..control import ControlSpace, FloatArray, IntArray, Range
 from ..machine import parameter
@@ -29,13 +30,16 @@ from .discrete import Array, half_square
 K_E = K_B / E_CHARGE
 """k/e, V/K."""
 
+FROZEN = 1e-6
+"""Filling, or rest, below which the cathode stores nothing that counts."""
+
 
 @dataclass(frozen=True)
 class DoubleLayerCell(Cell):
     """Battery cell with two double layers; the defaults are the reference set of the specification.
 
-    State: (Q_A, Q_C, x, q_A, theta, I): charges of the double layers (C/cm2), filling of the cathode, charge passed at
-    the anode (C/cm2), T - T_a, and the current that is drawn. Control: the current I (A/cm2), positive on discharge.
+    State: (Q_A, Q_C, s, q_A, theta, I): charges of the double layers (C/cm2), s = ln(x/(1-x)) of the cathode's filling x
+    (1 - x is 1e-57 when the voltage vanishes), charge passed at the anode (C/cm2), T - T_a, the current that is drawn. Control: the current I (A/cm2), positive on discharge.
     Flows are per cm2.
 
     Raises:
@@ -45,12 +49,12 @@ class DoubleLayerCell(Cell):
     title: ClassVar[str] = "Battery cell with two double layers"
     source: ClassVar[str] = "derived; statements of J. Mater. Chem. A 12, 690 (2024)"
     equations: ClassVar[str] = "C_k dv_k/dt = j_k - I; dx/dt = j_C/Q_cap; V = v_A + v_C - R_ion(T) I"
-    dynamic_names: ClassVar[tuple[str, ...]] = ("Q_A", "Q_C", "x", "q_A", "theta")
+    dynamic_names: ClassVar[tuple[str, ...]] = ("Q_A", "Q_C", "s", "q_A", "theta")
     bath_names: ClassVar[tuple[str, ...]] = ("ambient",)
     quantities: ClassVar[dict[str, tuple[str, str]]] = {
         "Q_A": ("charge of the anode", "C/cm2"),
         "Q_C": ("charge of the cathode", "C/cm2"),
-        "x": ("filling of the cathode", "1"),
+        "s": ("logit of the cathode's filling", "1"),
         "q_A": ("charge passed", "C/cm2"),
         "theta": ("temperature above ambient", "K"),
     }
@@ -153,56 +157,55 @@ class DoubleLayerCell(Cell):
 
     # ---- the cell ---------------------------------------------------------------------------------------------
 
-    def mixing(self, x: Array) -> Array:
-        """s_mix(x) = -(k/e) [x ln x + (1-x) ln(1-x) + w x (1-x)], with the common tangent, V/K."""
-        edge = np.minimum(np.maximum(x, self.binodal), 1.0 - self.binodal)
-        inside = x == edge
-        y = np.where(inside, self.binodal, x)
+    def mixing(self, s: FloatArray) -> FloatArray:
+        """s_mix at the filling expit(s), V/K: -(k/e) [x ln x + (1-x) ln(1-x) + w x (1-x)], with the common tangent."""
+        y = np.minimum(expit(-np.abs(s)), self.binodal)  # it is symmetric: the rarer of the two decides
         return -K_E * (y * np.log(y) + (1.0 - y) * np.log1p(-y) + self.w * y * (1.0 - y))
 
-    def mixing_slope(self, x: Array) -> Array:
-        """ds_mix/dx, zero between the binodal compositions, V/K."""
-        inside = (np.real(x) > self.binodal) & (np.real(x) < 1.0 - self.binodal)
-        y = np.where(inside, 0.3, x)
-        return np.where(inside, 0.0, -K_E * (np.log(y) - np.log1p(-y) + self.w * (1.0 - 2.0 * y)))
+    def mixing_slope(self, s: FloatArray) -> FloatArray:
+        """ds_mix/dx at the filling expit(s), zero between the binodal compositions, V/K."""
+        x = expit(s)
+        inside = (x > self.binodal) & (x < 1.0 - self.binodal)
+        return np.where(inside, 0.0, -K_E * (s + self.w * (1.0 - 2.0 * x)))
 
-    def _mixing_gradient(self, x0: Array, x1: Array) -> Array:
-        """Discrete gradient of ``mixing``: divided differences of x ln x, stable for small changes."""
+    def _mixing_gradient(self, s0: Array, s1: Array) -> Array:
+        """Discrete gradient of s_mix with respect to x, from divided differences of y ln y on either side.
+
+        Where the cathode is all but full or empty, the derivative at the end: the filling follows the potential within
+        femtoseconds there, and a mean of logarithms cannot. Both laws stay exact, because U is linear in x and s_mix
+        is concave: s(x1) - s(x0) >= s'(x1) (x1 - x0).
+        """
         b = self.binodal
-        # the flat part moves nothing: measure both ends outside of it
-        x0, x1 = np.broadcast_arrays(x0, x1)
-        whole = x1 - x0
-        d0, d1 = self._below(x0), self._below(x1)
-        u0, u1 = self._above(x0), self._above(x1)
-        low, high = self._divided(d0, d1) * (d1 - d0), self._divided(1.0 - u0, 1.0 - u1) * (u0 - u1)
-        near = np.abs(np.real(whole)) < 1e-13
-        same_side = (np.real(x0) <= b) & (np.real(x1) <= b)
-        other_side = (np.real(x0) >= 1.0 - b) & (np.real(x1) >= 1.0 - b)
-        mixed = (low + high) / np.where(near, 1.0, whole)
-        found = np.where(
-            same_side, self._divided(d0, d1), np.where(other_side, -self._divided(1.0 - u0, 1.0 - u1), mixed)
-        )
-        flat = near & ~same_side & ~other_side
-        return np.where(flat, self.mixing_slope(0.5 * (x0 + x1)), found)
-
-    def _below(self, x: Array) -> Array:
-        return np.where(np.real(x) < self.binodal, x, self.binodal)
-
-    def _above(self, x: Array) -> Array:
-        return np.where(np.real(x) > 1.0 - self.binodal, x, 1.0 - self.binodal)
+        (x0, y0), (x1, y1) = _shares(s0), _shares(s1)
+        # between the binodal compositions nothing changes: what lies outside counts
+        l0, l1, u0, u1 = (np.where(np.real(v) < b, v, b) for v in (x0, x1, y0, y1))
+        low, high = self._divided(l0, l1), self._divided(u0, u1)
+        change = np.where(np.real(x0) < 0.5, x1 - x0, y0 - y1)
+        whole = (low * (l1 - l0) + high * (u1 - u0)) / np.where(np.real(change) == 0.0, 1.0, change)
+        below = (np.real(x0) < b) & (np.real(x1) < b)
+        above = (np.real(y0) < b) & (np.real(y1) < b)
+        mean = np.where(below, low, np.where(above, -high, whole))
+        frozen = np.minimum(np.real(x0), np.real(y0)) < FROZEN
+        return np.where(frozen, -K_E * (s1 + self.w * (y1 - x1)), mean)
 
     def _divided(self, y0: Array, y1: Array) -> Array:
         """Divided difference of -(k/e) [y ln y + (1-y) ln(1-y) + w y (1-y)]."""
         return -K_E * (_x_log_x(y0, y1) - _x_log_x(1.0 - y0, 1.0 - y1) + self.w * (1.0 - y0 - y1))
 
+    def amounts(self, x0: Array, x1: Array) -> Sequence[Array]:
+        (a0, b0), (a1, b1) = _shares(x0[2]), _shares(x1[2])
+        filling = np.where(np.real(a0) < 0.5, a1 - a0, b0 - b1)
+        return x1[0] - x0[0], x1[1] - x0[1], filling, x1[3] - x0[3]
+
     def stored(self, x: FloatArray, values: FloatArray) -> FloatArray:
-        q_a, q_c, filling, passed = x
+        q_a, q_c, s, passed = x
         u = q_a**2 / (2.0 * self.C_A) + q_c**2 / (2.0 * self.C_C)
         # from x0: the offset would cost digits
-        return u - self.E_A * passed - (self.E_C0 - self.e_C * self.T_r) * self.Q_cap * (filling - self.x0)
+        return u - self.E_A * passed - (self.E_C0 - self.e_C * self.T_r) * self.Q_cap * (expit(s) - self.x0)
 
     def order(self, x: FloatArray) -> FloatArray:
-        return self.Q_cap * (self.e_C * (x[2] - self.x0) + self.mixing(x[2]) - self.mixing(np.array(self.x0)))
+        change = self.mixing(x[2]) - self.mixing(logit(np.array(self.x0)))
+        return self.Q_cap * (self.e_C * (expit(x[2]) - self.x0) + change)
 
     def gradients(self, x0: Array, x1: Array, values: FloatArray) -> tuple[Sequence[Array], Sequence[Array]]:
         v_a, v_c = half_square(x0[0], x1[0]) / self.C_A, half_square(x0[1], x1[1]) / self.C_C
@@ -217,9 +220,9 @@ class DoubleLayerCell(Cell):
         v_a, v_c, f_x, f_q = forces
         a_a, a_c = -f_q - v_a, -f_x / self.Q_cap - v_c
         half = 0.5 / (K_E * temperature)
-        middle = half_square(x0[2], x1[2])
+        (a0, b0), (a1, b1) = _shares(x0[2]), _shares(x1[2])
         j_a = 2.0 * self.i0_A * np.sinh(half * a_a)
-        j_c = 4.0 * self.i0_C * np.sqrt(middle * (1.0 - middle)) * np.sinh(half * a_c)
+        j_c = 4.0 * self.i0_C * np.sqrt(0.25 * (a0 + a1) * (b0 + b1)) * np.sinh(half * a_c)
         r = self.resistance(temperature)
         current = self.limited(values[0], v_a + v_c, r)
         heats = (r * current * current, j_a * a_a, j_c * a_c)
@@ -250,9 +253,9 @@ class DoubleLayerCell(Cell):
 
     # ---- what is seen -----------------------------------------------------------------------------------------
 
-    def cathode_potential(self, x: Array, temperature: Array) -> Array:
+    def cathode_potential(self, x: FloatArray, temperature: FloatArray) -> FloatArray:
         """E_C(x, T), V."""
-        return self.E_C0 + self.e_C * (temperature - self.T_r) + temperature * self.mixing_slope(x)
+        return self.E_C0 + self.e_C * (temperature - self.T_r) + temperature * self.mixing_slope(logit(x))
 
     def terminal(self, state: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Terminal voltage (V) and current (A/cm2) with the held current, (K,) each."""
@@ -265,7 +268,7 @@ class DoubleLayerCell(Cell):
         """In equilibrium at T_a with the filling x (default x0); shape (4,)."""
         filling = self.x0 if x is None else x
         e_c = float(self.cathode_potential(np.array(filling), np.array(self.T_a)))
-        return np.array([self.C_A * self.E_A, self.C_C * e_c, filling, 0.0])
+        return np.array([self.C_A * self.E_A, self.C_C * e_c, float(logit(filling)), 0.0])
 
     def reference_energy(self, state: FloatArray) -> FloatArray:
         """Zero."""
@@ -279,20 +282,26 @@ class DoubleLayerCell(Cell):
 
     @cached_property
     def usual_range(self) -> tuple[FloatArray, FloatArray]:
-        low = np.array([0.0, 0.0, 0.0, -self.Q_cap, -1.0, -self.I_max])
-        high = np.array([1.5 * self.C_A * self.E_A, 1.5 * self.C_C * self.E_C0, 1.0, self.Q_cap, 1.0, self.I_max])
+        low = np.array([0.0, 0.0, -5.0, -self.Q_cap, -1.0, -self.I_max])
+        high = np.array([1.5 * self.C_A * self.E_A, 1.5 * self.C_C * self.E_C0, 5.0, self.Q_cap, 1.0, self.I_max])
         return low, high
 
     @property
     def observation_bounds(self) -> tuple[FloatArray, FloatArray]:
-        wide = np.array([1e4, 1e4, 1.0, 1e4, 1e4, 1.0])
+        wide = np.array([1e4, 1e4, 1e4, 1e4, 1e4, 1.0])
         return -wide, wide
 
 
+def _shares(s: Array) -> tuple[Array, Array]:
+    """Filling x and rest 1 - x, both to full relative precision; complex arguments too."""
+    return 1.0 / (1.0 + np.exp(-s)), 1.0 / (1.0 + np.exp(s))
+
+
 def _x_log_x(y0: Array, y1: Array) -> Array:
-    """Divided difference of y ln y: ln y0 + (1 + d) ln(1 + d)/d with d the relative change."""
-    d = (y1 - y0) / y0
+    """Divided difference of y ln y: ln y0 + r ln r/(r - 1) with the ratio r = y1/y0."""
+    r = y1 / y0
+    d = r - 1.0
     near = np.abs(np.real(d)) < 1e-3
-    safe = np.where(near, 0.1, d)
+    safe = np.where(near, 2.0, r)
     series = 1.0 + d * (1 / 2 - d * (1 / 6 - d * (1 / 12 - d * (1 / 20 - d * (1 / 30 - d / 42)))))
-    return np.log(y0) + np.where(near, series, (1.0 + safe) * np.log1p(safe) / safe)
+    return np.log(y0) + np.where(near, series, safe * np.log(safe) / (safe - 1.0))

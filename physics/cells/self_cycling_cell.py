@@ -264,6 +264,9 @@ class SelfCyclingCell(Cell):
             return self.K * np.stack([choice == 0, choice == 1])
         return np.full((1, len(choice)), self.K)
 
+    def admissible(self, x: FloatArray) -> np.ndarray:
+        return (x[3] < self.N0_A) & (x[4] < self.N0_C)
+
     @property
     def longest_sub_step(self) -> float:
         """Half of R_F |C_F|, the time constant of the interface at y = 0."""
