@@ -67,11 +67,14 @@ class Flow(NamedTuple):
         rates: dx/dt, one array per variable.
         dissipation: heat produced inside, one array per channel (W), each >= 0.
         delivered: power that leaves the terminals (W).
+        outside: heat produced outside of the thermal node by a resistor that belongs to the cell (W), >= 0; it goes to
+            the last bath at once.
     """
 
     rates: Sequence[Array]
     dissipation: Sequence[Array]
     delivered: Array
+    outside: Array | float = 0.0
 
 
 class Ledger(NamedTuple):
@@ -325,6 +328,7 @@ class Cell(Machine):
             t_mean = log_mean(self.ambient + old[n], self.ambient + new[n])
             flow = self._flow(old, new, t_mean, values, choice)
         heat = h * conductances * (self.temperatures[:, None] - t_mean)
+        heat[-1] -= h * np.real(flow.outside)
         dissipated = h * np.array([np.broadcast_to(part, (count,)) for part in flow.dissipation])
         delivered = h * np.broadcast_to(flow.delivered, (count,))
         steps = np.ones(count, dtype=np.int64)

@@ -1,0 +1,240 @@
+"""Ferroelectric capacitor in series with a resistor: Landau-Khalatnikov, thermal node, optional domains. SI.
+
+A film of thickness L and area A with N domains of equal area, which share the voltage V:
+
+    rho dP_i/dt = V/L - df/dP(P_i) + E_i + kappa (P_{i+1} + P_{i-1} - 2 P_i)
+    C_b dV/dt = (V_s - V)/R - A d(mean P)/dt,        C_b = eps0 eps_b A/L
+    C_th dT/dt = Vol (rho <(dP/dt)^2> + a0 T <P dP/dt>) - K (T - T_a)
+
+V_s is the voltage of the source (the control). While a domain switches the voltage may fall as the charge rises:
+negative capacitance, a transient that releases stored energy. What it proves and does not is said in ``docs/cells.md``.
+
+The work is that of the source, V_s I; the heat of the resistor, R I^2, leaves at T_a as heat to a bath of its own.
+
+Source: A. I. Khan et al., Nat. Mater. 14, 182 (2015); equations derived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from ..control import ControlSpace, FloatArray, IntArray, Range
+from ..machine import parameter
+from ..validation import check_integer, check_positive, check_range
+from .cell import EPSILON_0, Cell, Flow
+from .discrete import Array, half_square
+from .landau import Landau
+
+
+@dataclass(frozen=True)
+class FerroelectricCapacitor(Cell):
+    """Ferroelectric capacitor; the defaults are the set "PZT_eff" of the specification.
+
+    State: (P_1 .. P_N, q, theta, V_s) with q = C_b V. Control: the source voltage V_s. Units: SI.
+
+    Raises:
+        ParameterError: for a parameter outside its range.
+    """
+
+    title: ClassVar[str] = "Ferroelectric capacitor"
+    source: ClassVar[str] = "A. I. Khan et al., Nat. Mater. 14, 182 (2015); equations derived"
+    equations: ClassVar[str] = "rho dP/dt = V/L - df/dP; C_b dV/dt = (V_s - V)/R - A dP/dt"
+    bath_names: ClassVar[tuple[str, ...]] = ("ambient", "resistor")
+    n_initial_uniforms: ClassVar[int] = 1
+    channels: ClassVar[tuple[str, ...]] = ("polarisation",)
+
+    a0: float = parameter(1.4846149779161e8 / (732.25 - 298.15), "V m/(C K)", "Landau coefficient")
+    T0: float = parameter(732.25, "K", "Curie-Weiss temperature")
+    b: float = parameter(3.0298264855430e8, "V m5/C3", "Landau coefficient")
+    c: float = parameter(0.0, "V m9/C5", "Landau coefficient")
+    d: float = parameter(0.0, "V m13/C7", "Landau coefficient")
+    rho: float = parameter(10.0, "Ohm m", "viscosity of the polarisation")
+    eps_b: float = parameter(50.0, "1", "background permittivity")
+    L: float = parameter(60e-9, "m", "thickness")
+    A: float = parameter(9e-10, "m2", "area")
+    R: float = parameter(50e3, "Ohm", "series resistor")
+    cv: float = parameter(2.8e6, "J/(m3 K)", "heat capacity per volume")
+    K: float = parameter(1e-5, "W/K", "thermal conductance to the bath")
+    T_a: float = parameter(298.15, "K", "temperature of bath and resistor")
+    V_max: float = parameter(5.4, "V", "largest source voltage, of either sign")
+    n_domains: int = parameter(1, "1", "number of domains")
+    imprint_sigma: float = parameter(0.0, "V/m", "standard deviation of the imprint fields")
+    kappa: float = parameter(0.0, "V m/C", "coupling of neighbouring domains")
+    imprint_seed: int = parameter(0, "1", "seed of the imprint fields")
+
+    def __post_init__(self) -> None:
+        for name in ("rho", "eps_b", "L", "A", "R", "cv", "K", "T_a", "V_max"):
+            check_positive(name, getattr(self, name))
+        check_integer("n_domains", self.n_domains, 1)
+        check_integer("imprint_seed", self.imprint_seed, 0)
+        check_range("imprint_sigma", self.imprint_sigma, 0.0, 1e12)
+        check_range("kappa", self.kappa, 0.0, 1e15)
+        _ = self.landau  # checks the coefficients
+
+    # ---- what it is -------------------------------------------------------------------------------------------
+
+    @property
+    def dynamic_names(self) -> tuple[str, ...]:  # type: ignore[override]
+        domains = ("P",) if self.n_domains == 1 else tuple(f"P{i + 1}" for i in range(self.n_domains))
+        return (*domains, "q", "theta")
+
+    @property
+    def quantities(self) -> dict[str, tuple[str, str]]:  # type: ignore[override]
+        domains = {name: ("polarisation", "C/m2") for name in self.dynamic_names[: self.n_domains]}
+        return domains | {"q": ("charge of the background", "C"), "theta": ("temperature above ambient", "K")}
+
+    @cached_property
+    def landau(self) -> Landau:
+        """The Landau polynomial."""
+        return Landau(self.a0, self.T0, self.b, self.c, self.d)
+
+    @cached_property
+    def imprint(self) -> FloatArray:
+        """E_i, V/m, shape (N,): Gaussian, of mean zero."""
+        fields = self.imprint_sigma * np.random.default_rng(self.imprint_seed).standard_normal(self.n_domains)
+        return fields - fields.mean()
+
+    @property
+    def C_b(self) -> float:
+        """Background capacitance, F."""
+        return EPSILON_0 * self.eps_b * self.A / self.L
+
+    @property
+    def volume(self) -> float:
+        """Of the film, m3."""
+        return self.A * self.L
+
+    @cached_property
+    def control_space(self) -> ControlSpace:
+        return ControlSpace((Range("V_s", -self.V_max, self.V_max, "V"),))
+
+    @cached_property
+    def betas(self) -> FloatArray:
+        return np.array([1.0 / self.T_a, 1.0 / self.T_a])
+
+    @property
+    def ambient(self) -> float:
+        return self.T_a
+
+    @cached_property
+    def heat_capacity(self) -> float:
+        return self.cv * self.volume
+
+    @cached_property
+    def remanent(self) -> float:
+        """Polarisation without a field at T_a, C/m2."""
+        return float(self.landau.equilibrium(np.array(0.0), np.array(self.T_a)))
+
+    @cached_property
+    def scales(self) -> FloatArray:
+        p = self.remanent or self.V_max / self.L / abs(self.a0 * (self.T_a - self.T0))
+        return np.array([*[p] * self.n_domains, self.C_b * self.V_max, 1.0])
+
+    @cached_property
+    def energy_scale(self) -> float:
+        return self.A * self.scales[0] * self.V_max + 0.5 * self.C_b * self.V_max**2
+
+    @cached_property
+    def power_unit(self) -> float:
+        """V_max^2/R, W."""
+        return self.V_max**2 / self.R
+
+    @cached_property
+    def dissipation_unit(self) -> float:
+        return self.power_unit / self.T_a
+
+    # ---- the cell ---------------------------------------------------------------------------------------------
+
+    def stored(self, x: FloatArray, values: FloatArray) -> FloatArray:
+        p, q = x[:-1], x[-1]
+        density = (self.landau.stored(p) - self.imprint[:, None] * p).mean(axis=0)
+        if self.kappa:
+            density = density + 0.5 * self.kappa * ((np.roll(p, -1, axis=0) - p) ** 2).mean(axis=0)
+        return self.volume * density + q * q / (2.0 * self.C_b)
+
+    def order(self, x: FloatArray) -> FloatArray:
+        return self.volume * self.landau.order(x[:-1]).mean(axis=0)
+
+    def gradients(self, x0: Array, x1: Array, values: FloatArray) -> tuple[Sequence[Array], Sequence[Array]]:
+        share = self.volume / self.n_domains
+        p0, p1 = x0[:-1], x1[:-1]
+        imprint = self.imprint.reshape(-1, *[1] * (p1.ndim - 1))
+        u = self.landau.stored_gradient(p0, p1) - imprint
+        if self.kappa:
+            p = half_square(p0, p1)
+            u = u - self.kappa * (np.roll(p, -1, axis=0) + np.roll(p, 1, axis=0) - 2.0 * p)
+        s = self.landau.order_gradient(p0, p1)
+        charge = half_square(x0[-1], x1[-1]) / self.C_b
+        return [*(share * u), charge], [*(share * s), 0.0 * charge]
+
+    def flow(
+        self, x0: Array, x1: Array, temperature: Array, forces: Sequence[Array], values: FloatArray, choice: IntArray
+    ) -> Flow:
+        share, voltage = self.volume / self.n_domains, forces[-1]
+        rates = (voltage / self.L - np.array(forces[:-1]) / share) / self.rho
+        current = (values[0] - voltage) / self.R
+        heat = share * self.rho * (rates * rates).sum(axis=0)
+        charging = current - self.A * rates.mean(axis=0)
+        return Flow([*rates, charging], [heat], -values[0] * current, self.R * current * current)
+
+    def conductances(self, values: FloatArray, choice: IntArray) -> FloatArray:
+        return np.stack([np.full(len(choice), self.K), np.zeros(len(choice))])
+
+    @property
+    def longest_sub_step(self) -> float:
+        """A fraction of the switching time of the film through the resistor."""
+        return 0.01 * self.R * self.A * self.scales[0] / self.V_max
+
+    # ---- states -----------------------------------------------------------------------------------------------
+
+    def voltage(self, state: FloatArray) -> FloatArray:
+        """V across the film, V, shape (K,)."""
+        return state[:, self.n_domains] / self.C_b
+
+    def charge(self, state: FloatArray) -> FloatArray:
+        """Q = A <P> + C_b V, C, shape (K,)."""
+        return self.A * state[:, : self.n_domains].mean(axis=1) + state[:, self.n_domains]
+
+    def start(self) -> FloatArray:
+        """All domains near -P_s, V = 0, T = T_a: (P_1 .. P_N, q), shape (N + 1,)."""
+        if not (self.imprint_sigma or self.kappa):
+            return np.array([*[-self.remanent] * self.n_domains, 0.0])
+        p = np.full(self.n_domains, -self.remanent)
+        for _ in range(60):  # Newton from the pole: the local equilibrium of the coupled chain
+            slope = np.diag(self.landau.stiffness(p, self.T_a) + 2.0 * self.kappa)
+            for shift in (1, -1):
+                slope -= self.kappa * np.roll(np.eye(self.n_domains), shift, axis=0)
+            force = self.landau.field(p, self.T_a) - self.imprint
+            force -= self.kappa * (np.roll(p, -1) + np.roll(p, 1) - 2.0 * p)
+            step = np.linalg.solve(slope, force)
+            p = p - step
+            if np.abs(step).max() < 1e-14:
+                break
+        return np.array([*p, 0.0])
+
+    def reference_energy(self, state: FloatArray) -> FloatArray:
+        """Zero."""
+        return np.zeros(len(state))
+
+    def initial_state(self, uniforms: FloatArray) -> FloatArray:
+        """Poled up or down with equal probability; no voltage, T = T_a."""
+        down = self.start()
+        sign = np.where(uniforms[:, :1] < 0.5, 1.0, -1.0)
+        x = np.where(sign > 0, down, down if self.imprint_sigma else -down)
+        return np.concatenate([x, np.zeros((len(x), 2))], axis=1)
+
+    @cached_property
+    def usual_range(self) -> tuple[FloatArray, FloatArray]:
+        high = np.array([*self.scales, self.V_max])
+        return -high, high
+
+    @property
+    def observation_bounds(self) -> tuple[FloatArray, FloatArray]:
+        wide = np.full(self.n_state, 1e3)
+        wide[-1] = 1.0
+        return -wide, wide
