@@ -94,6 +94,22 @@ PRESETS: dict[str, Preset] = {
             "policy_kwargs": _NETWORK,
         },
     ),
+    "recurrent_ppo": Preset(
+        about="proximal policy optimisation with an LSTM (sb3-contrib), for records: observation=history, history=1",
+        algorithm="szilard.agents.recurrent:RecurrentPPO",
+        steps=400_000,
+        n_envs=64,
+        encoding="multidiscrete",
+        hyperparameters={
+            "learning_rate": HoldThenDecay(2e-3),
+            "gamma": 0.95,
+            "n_steps": 50,
+            "batch_size": 800,
+            "n_epochs": 4,
+            "ent_coef": 0.003,
+            "policy_kwargs": {"net_arch": [32], "lstm_hidden_size": 32},
+        },
+    ),
     "dqn": Preset(
         about="deep Q-network on a grid of 24 controls times the baths, whose best cycle has 99.99 % of the optimum",
         algorithm="stable_baselines3:DQN",

@@ -20,6 +20,7 @@ from szilard.experiments.train import train
 OFF_POLICY = {"learning_starts": 10, "batch_size": 16, "gradient_steps": 1}
 SMALL = {
     "ppo": {"n_steps": 32, "batch_size": 64},
+    "recurrent_ppo": {"n_steps": 32, "batch_size": 64, "n_epochs": 1},
 }
 
 
