@@ -2,11 +2,12 @@
 
     python benchmarks/step_speed.py [--json FILE] [--machine NAME]
 
-The QuTiP ways are in ``other_ways.py``: ``qutip.mesolve``, and the Liouvillian with its matrix exponential. Ours: the
-machine's kernel alone, the kernel with the audit of both laws, and the full environment step (actions checked, laws
-audited, ledger, observation). The last column compares with the CPU time of a step of the authors' published
-environments, which the specification gives in units of one compiled closed-form step; that unit is timed here as well.
-All times are CPU times of one thread; all variants take turns and the median counts.
+The QuTiP ways are in ``other_ways.py``: ``qutip.mesolve``, and the Liouvillian with its matrix exponential; those of
+the machines with measurements are in ``demon_ways.py``. Ours: the machine's kernel alone, the kernel with the audit of
+both laws, and the full environment step (actions checked, laws audited, ledger, observation). The last column compares
+with the CPU time of a step of the authors' published environments, which the specification gives in units of one
+compiled closed-form step; that unit is timed here as well. All times are CPU times of one thread; all variants take
+turns and the median counts.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import qutip
+from demon_ways import continuous, feedback, two_qubits
+from demon_ways import refrigerator as measured_refrigerator
 from other_ways import LEVELS, LEVELS_EXPM, Case, compiled_unit, oscillator, refrigerator, two_level
 from rich.console import Console
 from rich.table import Table
@@ -35,7 +38,15 @@ from szilard.physics.laws import audit
 
 ROUNDS = 15
 SIZES = (1, 8, 64, 1024, 4096)
-CASES: dict[str, Callable[[], Case]] = {"two-level": two_level, "refrigerator": refrigerator, "oscillator": oscillator}
+CASES: dict[str, Callable[[], Case]] = {
+    "two-level": two_level,
+    "refrigerator": refrigerator,
+    "oscillator": oscillator,
+    "feedback demon": feedback,
+    "two-qubit demon": two_qubits,
+    "continuous demon": continuous,
+    "measurement refrigerator": measured_refrigerator,
+}
 OURS = ("kernel", "kernel + laws", "single env", "vector env", "vector env, laws off")
 Medians = dict[str, dict[str, float]]
 
@@ -53,7 +64,8 @@ def ours(case: Case, k: int) -> dict[str, Callable[[], object]]:
     machine, dt, rng = case.machine, case.dt, np.random.default_rng(0)
     space = machine.control_space
     state = machine.initial_state(rng.random((k, machine.n_initial_uniforms)))
-    # with a bath: without one there is less to compute
+    # with a bath, without one there is less to compute; of the demons half of the systems measure
+    uniforms = rng.random((k, machine.n_step_uniforms)) if machine.is_stochastic else None
     control = Control(
         rng.uniform(space.low, space.high, (k, space.n_values)), rng.integers(0, min(2, space.n_choices), k)
     )
@@ -65,11 +77,11 @@ def ours(case: Case, k: int) -> dict[str, Callable[[], object]]:
     now: list[Any] = [state, None]
 
     def audited() -> None:
-        now[:] = machine.step(now[0], control, dt, None, now[1])
+        now[:] = machine.step(now[0], control, dt, uniforms, now[1])
         audit(now[1], machine.betas, machine.energy_scale)
 
     variants: dict[str, Callable[[], object]] = {
-        "kernel": lambda: machine.propagate(state, control, dt),
+        "kernel": lambda: machine.propagate(state, control, dt, uniforms),
         "kernel + laws": audited,
         "vector env": lambda: vector.step(action),
         "vector env, laws off": lambda: lawless.step(action),
@@ -97,7 +109,8 @@ def measure(case: Case, unit: Callable[[], object] | None) -> Medians:
     for turn in range(ROUNDS):
         for key, call in calls.items():
             if once[key] < 0.05 or turn % 5 == 0:
-                times[key].append(seconds(call, repeats[key]) / key[1])
+                steps = key[1] * (case.steps if key[0] in ("mesolve", "expm") else 1)
+                times[key].append(seconds(call, repeats[key]) / steps)
     result: Medians = {}
     for (name, k), samples in times.items():
         result.setdefault(name, {})[str(k)] = statistics.median(samples)
@@ -106,7 +119,7 @@ def measure(case: Case, unit: Callable[[], object] | None) -> Medians:
 
 def show(console: Console, name: str, case: Case, medians: Medians) -> None:
     mesolve, expm = medians["mesolve"]["1"], medians["expm"]["1"]
-    published = case.published * medians["unit"]["1"] if "unit" in medians else None
+    published = case.published * medians["unit"]["1"] if case.published and "unit" in medians else None
     table = Table(title=f"One step of the {name} machine: how many times faster per environment")
     for column in ("ours", "K", "us per env-step", "mesolve / ours", "expm / ours", "published / ours"):
         table.add_column(column, justify="left" if column == "ours" else "right")
