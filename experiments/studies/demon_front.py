@@ -18,6 +18,7 @@ from ...physics.machines.feedback_demon import FeedbackDemon
 from ...physics.validation import ParameterError
 from .study import (
     REFERENCE_VALUE,
+    Z_SCORE,
     Check,
     Sample,
     Settings,
@@ -69,13 +70,14 @@ def best_ratio(machine: FeedbackDemon) -> float:
 
 @dataclass(frozen=True)
 class Learned:
-    """An agent of a run folder."""
+    """An agent of a run folder; ``gain`` is c P - (1 - c) D, with its standard error."""
 
     run: str
     weight: float
     seed: int
     power: float
     dissipation: float
+    gain: tuple[float, float]
 
 
 def learned(paths: Sequence[Path], machine: FeedbackDemon) -> list[Learned]:
@@ -101,7 +103,8 @@ def learned(paths: Sequence[Path], machine: FeedbackDemon) -> list[Learned]:
                 who.agent, machine, DT, who.encoding, who.levels, settings=who.settings,
                 weight=None if low is None else weight,
             )  # fmt: skip
-            found.append(Learned(str(path), weight, who.seed or 0, done.power, done.dissipation_rate))
+            gain = done.objective(machine, weight), done.objective_error(machine, weight)
+            found.append(Learned(str(path), weight, who.seed or 0, done.power, done.dissipation_rate, gain))
     return found
 
 
@@ -126,6 +129,7 @@ def run(settings: Settings) -> StudyResult:
     cycles = {c: best_cycle(machine, DT, c) for c in WEIGHTS}
     certificates = {c: certify_feedback(machine, DT, c) for c in CERTIFIED}
     agents = learned(settings.runs, machine)
+    bounds = {a.weight: certify_feedback(machine, DT, a.weight).upper for a in agents}
     top = best_ratio(machine)
     death = 1.0 / (1.0 + top)
     ratios = np.array([cycles[c].power / cycles[c].dissipation for c in WEIGHTS])
@@ -154,6 +158,11 @@ def run(settings: Settings) -> StudyResult:
         Check("P/D", f"P/D against slow cycles, c = {last:g}", ratios[-1], slow_ratio(top, last),
               0.1 * (2.0 * last - 1.0), SLOW),
         Check("dead", "upper bound of the gain at a weight just below 1/(1 + sup P/D)", below.upper, 0.0, 1e-5, SLOW),
+        *(
+            Check(f"agent, c = {a.weight:g}", f"gain, not above the upper bound, seed {a.seed}", a.gain[0],
+                  bounds[a.weight], Z_SCORE * a.gain[1], "belief bound", "<=")
+            for a in agents
+        ),
         sampled("trajectories", "power of the optimal protocols played on the machine, c = 1 and 0.8", played),
     )  # fmt: skip
     table = Table(("series", "c", "power", "dissipation", "gain", "upper_bound", "steps", "step", "u", "population"))
@@ -165,8 +174,8 @@ def run(settings: Settings) -> StudyResult:
         table.add("control of the cycle", c, "", "", "", "", n, np.arange(n), np.array(cycles[c].controls),
                   cycles[c].populations[:-1])  # fmt: skip
     for a in agents:
-        gain = a.weight * a.power - (1.0 - a.weight) * a.dissipation
-        table.add(f"agent, seed {a.seed}: {a.run}", a.weight, a.power, a.dissipation, gain, "", "", "", "", "")
+        upper = bounds[a.weight]
+        table.add(f"agent, seed {a.seed}: {a.run}", a.weight, a.power, a.dissipation, a.gain[0], upper, *[""] * 4)
     return StudyResult(_figure(cycles, certificates, agents, top, machine), table, checks)
 
 
@@ -230,6 +239,9 @@ def _figure(
     right.legend(loc="upper right")
     if agents:
         _draw_agents(left, middle, agents)
+        # what wastes work is seen, too
+        left.set_ylim(min(0.0, 1.1 * min(a.power for a in agents)), None)
+        left.set_xlim(0.0, max(2.35, 1.05 * max(a.dissipation for a in agents)))
     left.legend(loc="lower right")
     middle.legend(loc="lower left")
     seen = "Purple: trained agents, median and range over the seeds. " * bool(agents)

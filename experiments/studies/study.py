@@ -241,7 +241,7 @@ def panel(axes: Axes, letter: str, title: str = "") -> None:
 
 def caption(figure: Figure, text: str) -> None:
     """What the picture shows and what it does not claim, below it."""
-    wrapped = textwrap.fill(text, width=int(21.0 * figure.get_figwidth()))
+    wrapped = textwrap.fill(text, width=int(22.5 * figure.get_figwidth()))
     figure.supxlabel(wrapped, fontsize=6, color="#5f6b7a", x=0.01, ha="left")
 
 

@@ -6,6 +6,7 @@ import csv
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,11 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
+from szilard.agents.open_loop import ProtocolAgent
 from szilard.experiments import reproduce as module
-from szilard.experiments import studies
+from szilard.experiments import runs, studies
 from szilard.experiments.cli import main
+from szilard.experiments.compare import Contender
 from szilard.experiments.studies import demon_continuous, demon_front, demon_power, refrigerator_measurement
 from szilard.experiments.studies.study import (
     Check,
@@ -27,6 +30,8 @@ from szilard.experiments.studies.study import (
     Table,
     sampled,
 )
+from szilard.physics.feedback.renewal import best_cycle
+from szilard.physics.machines.feedback_demon import FeedbackDemon
 from szilard.physics.references import Reference
 from szilard.physics.validation import ParameterError
 
@@ -121,6 +126,33 @@ def test_trajectories_notice_wrong_physics(study: Any, machine: str, monkeypatch
     monkeypatch.setattr(study, machine, lambda **given: true(gamma=2.0, **given))
     checks = study.STUDY.run(Settings(20000)).checks
     assert "trajectories" in {c.name for c in checks if not c.ok}
+
+
+def test_agents_are_drawn_and_held_against_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = FeedbackDemon()
+    cycle = best_cycle(machine, demon_front.DT, 0.8)
+
+    def load(path: Path) -> SimpleNamespace:
+        settings = SimpleNamespace(environment=SimpleNamespace(parameters={"weight": 0.8}))
+        agent = ProtocolAgent(cycle.protocol, machine)
+        contender = Contender("it", agent, seed=int(path.name))
+        problem = SimpleNamespace(machine=replace(machine, g=2.0) if path.name == "2" else machine, dt=demon_front.DT)
+        return SimpleNamespace(config=settings, contender=contender, problem=problem)
+
+    monkeypatch.setattr(runs, "load_run", load)
+    result = demon_front.STUDY.run(Settings(FEW, runs=(Path("0"), Path("1"))))
+    rows = [dict(zip(result.table.header, row, strict=True)) for row in result.table.rows]
+    agents = [r for r in rows if r["series"].startswith("agent")]
+    assert [r["series"] for r in agents] == ["agent, seed 0: 0", "agent, seed 1: 1"]
+    for r in agents:
+        assert r["power"] == pytest.approx(cycle.power, rel=0.02)
+        assert r["dissipation"] == pytest.approx(cycle.dissipation, rel=0.02)
+        assert r["gain"] == pytest.approx(cycle.value(0.8), rel=0.02)
+    against = [c for c in result.checks if c.name == "agent, c = 0.8"]
+    assert [c.ok for c in against] == [True, True]
+    assert against[0].expected == pytest.approx(0.109241, abs=1e-5)
+    with pytest.raises(ParameterError, match="default parameters"):
+        demon_front.learned([Path("2")], machine)
 
 
 def test_same_seed_same_numbers() -> None:
