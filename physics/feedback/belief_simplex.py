@@ -15,8 +15,8 @@ outcome is misread with probability 1 - k, and leaves the same populations on av
 draws the misreading himself can do whatever the weak observer can, and the misread outcome has the larger entropy. So
 a weak read-out along z never earns more, at any weight.
 
-Continuous read-outs: the record is sorted into bins. A projective read-out earns no less, so the bound of
-``TwoQubitDemon`` holds for ``ContinuousDemon``; its own value is an estimate.
+Continuous read-outs: the record is sorted into bins, which lowers what the grid raises: the value is an estimate. Since
+a projective read-out earns no less, the bound of ``TwoQubitDemon`` holds for ``ContinuousDemon``.
 
 Refrigerator: its feedback is part of the measurement. For the bound it is left to the demon, who earns no less.
 

@@ -80,7 +80,10 @@ def _belief_optimum(machine: Machine, dt: float, weight: float) -> Protocol:
         return certify_feedback(machine, dt, weight).protocol
     _fits("belief_optimum", machine, CoupledQubits)
     assert isinstance(machine, CoupledQubits)
-    resolution = 24 if isinstance(machine, ContinuousDemon) else 64
+    resolution = 64
+    if isinstance(machine, ContinuousDemon):
+        # many bins of two records
+        resolution = 48 if machine.read_out == "one" else 32
     return BeliefProtocol("optimum on the belief", machine, dt, weight, resolution)
 
 
