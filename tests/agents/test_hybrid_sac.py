@@ -33,8 +33,8 @@ def _one_thread() -> Any:
     th.set_num_threads(before)
 
 
-def bridge(num: int = 4, **settings: Any) -> SB3VecEnv:
-    return SB3VecEnv(EncodeVectorAction(szilard.make_vec("TwoLevelEngine-v0", num, max_episode_steps=50, **settings)))
+def bridge(num: int = 4, env_id: str = "TwoLevelEngine-v0", **settings: Any) -> SB3VecEnv:
+    return SB3VecEnv(EncodeVectorAction(szilard.make_vec(env_id, num, max_episode_steps=50, **settings)))
 
 
 def small(seed: int = 0, **settings: Any) -> HybridSAC:
@@ -42,10 +42,10 @@ def small(seed: int = 0, **settings: Any) -> HybridSAC:
     return HybridSAC("MlpPolicy", bridge(), seed=seed, **{**options, **settings})
 
 
-def policy(m: int = 1, n: int = 3) -> HybridSACPolicy:
+def policy(m: int = 1, n: int = 3, **settings: Any) -> HybridSACPolicy:
     th.manual_seed(0)
     box = spaces.Box(-1.0, 1.0, (m + (n > 1),), np.float32)
-    return HybridSACPolicy(spaces.Box(-1.0, 1.0, (2,), np.float32), box, lambda _: 1e-3, n_choices=n)
+    return HybridSACPolicy(spaces.Box(-1.0, 1.0, (2,), np.float32), box, lambda _: 1e-3, n_choices=n, **settings)
 
 
 # ---- learning ----------------------------------------------------------------------------------------------------
@@ -166,19 +166,19 @@ def test_log_density_is_that_of_the_squashed_gaussian() -> None:
     mean, log_std = 0.3, -0.7
     raw = th.linspace(-6, 6, 20001, dtype=th.float64)[:, None]
     noise = (raw - mean) / math.exp(log_std)
-    density = squashed_log_density(raw, th.full_like(raw, log_std), noise).exp()
+    density = squashed_log_density(raw, th.full_like(raw, log_std), noise, th.ones(1)).exp()
     u = th.tanh(raw[:, 0])
     assert th.trapezoid(density, u).item() == pytest.approx(1.0, abs=1e-6)
     gauss = th.distributions.Normal(mean, math.exp(log_std)).log_prob(raw[:, 0]).exp()
     middle = raw[:, 0].abs() < 3
     assert th.allclose(density[middle], (gauss / (1 - u**2))[middle], rtol=1e-6)
-    assert th.isfinite(squashed_log_density(th.tensor([[40.0]]), th.zeros(1, 1), th.zeros(1, 1))).all()
+    assert th.isfinite(squashed_log_density(th.tensor([[40.0]]), th.zeros(1, 1), th.zeros(1, 1), th.ones(1))).all()
 
 
 def test_entropy_of_sampled_controls() -> None:
     """Monte Carlo over the samples of one state against integration of -p ln p."""
     th.manual_seed(1)
-    actor = HybridActor(2, 3, 1, [8], th.nn.SiLU)
+    actor = HybridActor(2, th.ones(3, 1), [8], th.nn.SiLU)
     features = th.tensor([[0.2, -0.4]])
     with th.no_grad():
         log_choice, mean, log_std = actor(features)
@@ -187,7 +187,7 @@ def test_entropy_of_sampled_controls() -> None:
     for d in range(3):
         raw = th.linspace(-9, 9, 20001)[:, None]
         noise = (raw - mean[0, d]) / log_std[0, d].exp()
-        log_p = squashed_log_density(raw, log_std[0, d].expand_as(raw), noise).double()
+        log_p = squashed_log_density(raw, log_std[0, d].expand_as(raw), noise, th.ones(1)).double()
         exact = -th.trapezoid(log_p.exp() * log_p, th.tanh(raw[:, 0]).double()).item()
         assert -sample.log_control[:, d].mean().item() == pytest.approx(exact, abs=0.01)
 
@@ -220,6 +220,81 @@ def test_prediction_is_the_mode_of_the_averaged_actor() -> None:
         for p in net.actor.parameters():
             p.zero_()
     assert th.equal(net._predict(obs, deterministic=True), action)
+
+
+# ---- controls that a choice does not use -----------------------------------------------------------------------------
+
+USED = ((False, False), (True, False), (True, True))
+
+
+def test_critics_and_densities_ignore_what_a_choice_does_not_use() -> None:
+    net = policy(m=2, n=3, used=USED)
+    used = th.tensor(USED, dtype=th.float)
+    features, choice = net.features(th.randn(3, 2)), th.arange(3)
+    one = th.rand(3, 2) * 2 - 1
+    other = th.where(used.bool(), one, th.rand(3, 2) * 2 - 1)
+    assert not th.equal(one, other)
+    assert th.equal(net.critic_input(features, one, choice), net.critic_input(features, other, choice))
+    changed = th.where(used.bool(), -one, one)
+    rows = (net.critic_input(features, one, choice) != net.critic_input(features, changed, choice)).any(1)
+    assert rows.tolist() == [False, True, True]
+    # the density is that of the used controls alone
+    raw, log_std, noise = th.randn(3, 3, 2).unbind()
+    single = squashed_log_density(raw[..., None], log_std[..., None], noise[..., None], th.ones(1))
+    th.testing.assert_close(squashed_log_density(raw, log_std, noise, used), (single * used).sum(1))
+    assert squashed_log_density(raw, log_std, noise, used)[0] == 0.0
+
+
+def test_samples_and_actions_are_zero_where_a_control_is_not_used() -> None:
+    net = policy(m=2, n=3, used=USED)
+    used = th.tensor(USED)
+    sample = net.actor.sample(net.features(th.randn(50, 2)))
+    assert not sample.control[:, ~used].any()
+    assert (sample.control[:, used] != 0).all()
+    assert not sample.log_control[:, 0].any()
+    # rows of sampled controls and of stored actions say the same
+    for d in range(3):
+        stored = net.critic_input(th.zeros(50, net.features.n_out), sample.control[:, d], th.full((50,), d))
+        every = net.critic_input_all(th.zeros(50, net.features.n_out), sample.control).view(50, 3, -1)[:, d]
+        assert th.equal(stored, every)
+    for deterministic in (True, False):
+        control, choice = net.decode(net._predict(th.randn(200, 2), deterministic))
+        assert not control[~used[choice]].any()
+
+
+def test_gradients_do_not_reach_unused_heads() -> None:
+    net = policy(m=2, n=3, used=USED)
+    features = net.features(th.randn(20, 2))
+    sample = net.actor.sample(features)
+    q = net.critic(net.critic_input_all(features, sample.control)).mean(0).view(-1, 3)
+    (q - sample.log_control).sum().backward()
+    last: Any = net.actor.net[-1]
+    moved = last.weight.grad.abs().sum(1) > 0
+    mean, log_std = moved[3:9].view(3, 2), moved[9:].view(3, 2)
+    assert mean.tolist() == log_std.tolist() == [list(row) for row in USED]
+
+
+def test_the_mask_comes_from_the_environment_and_is_saved(tmp_path: Path) -> None:
+    env = bridge(4, "TwoQubitDemon-v0", preset="plane")
+    model = HybridSAC("MlpPolicy", env, learning_starts=20, batch_size=16, buffer_size=500, seed=0)
+    wanted = env.get_attr("machine")[0].control_space.used
+    assert 0 < wanted.sum() < wanted.size
+    np.testing.assert_array_equal(model.policy.used.numpy(), wanted)
+    model.learn(60, log_interval=10**6)
+    model.save(tmp_path / "model")
+    again = HybridSAC.load(tmp_path / "model")
+    for part in (again.policy, again.policy.actor, again.policy.actor_average):
+        np.testing.assert_array_equal(part.used.numpy(), wanted)
+    seen = np.stack([model.observation_space.sample() for _ in range(16)])
+    action = model.predict(seen, deterministic=True)[0]
+    np.testing.assert_array_equal(action, again.predict(seen, deterministic=True)[0])
+    control, choice = again.policy.decode(th.tensor(action))
+    assert not control.numpy()[~wanted[choice.numpy()]].any()
+
+
+def test_a_mask_must_have_one_row_per_choice_and_one_column_per_control() -> None:
+    with pytest.raises(ParameterError, match=r"used has shape \(3, 2\): must be \(3, 1\)"):
+        policy(m=1, n=3, used=USED)
 
 
 # ---- potential ---------------------------------------------------------------------------------------------------

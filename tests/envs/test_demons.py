@@ -29,7 +29,7 @@ def measured(env_id: str, state: Any, action: Any, **settings: Any) -> dict[str,
     return env.step(np.full(K, many) if np.isscalar(many) else many)[4]
 
 
-def agrees(seen: np.ndarray, probabilities: Any) -> bool:
+def agrees(seen: Any, probabilities: Any) -> bool:
     """Chi-square test of the frequencies of K outcomes, (n,) counts."""
     return bool(chisquare(seen, K * np.asarray(probabilities)).pvalue > P_VALUE)
 
