@@ -1,5 +1,7 @@
 """The demon with continuous read-outs: exact update, averages, heat distributions, what the record tells."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -180,10 +182,12 @@ def mutual_information(s: float, ratio: float) -> float:
     """h((1+s)/2) - Int P(r) h(p(+|r)) dr, by adaptive quadrature."""
     p, width = 0.5 * (1.0 + s), ratio**-0.5
 
-    def h(q: float) -> float:
+    def h(q: Any) -> float:
         return float(entr(q) + entr(1.0 - q))
 
     def integrand(r: float) -> float:
+        up: Any
+        down: Any
         up, down = p * norm.pdf(r, 1.0, width), (1.0 - p) * norm.pdf(r, -1.0, width)
         return (up + down) * h(up / (up + down)) if up + down > 0 else 0.0
 

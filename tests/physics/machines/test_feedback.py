@@ -28,7 +28,7 @@ def on(qubit: int, operator: np.ndarray) -> np.ndarray:
 
 
 def energy(rho: np.ndarray) -> float:
-    return float(np.diag(rho).real @ MACHINE.levels)
+    return float(np.real(np.diag(rho)) @ MACHINE.levels)
 
 
 def su2(a: float, b: float, c: float) -> np.ndarray:
@@ -55,7 +55,7 @@ def test_no_rotation_of_a_qubit_is_better(seed: int, qubit: int) -> None:
     np.testing.assert_allclose(np.linalg.eigvalsh(after), np.linalg.eigvalsh(rho), atol=1e-12)
     other = (0, 2) if qubit == 0 else (1, 3)
     parts = [np.trace(x.reshape(2, 2, 2, 2), axis1=other[0], axis2=other[1]) for x in (rho, after)]
-    np.testing.assert_allclose(*parts, atol=1e-12)
+    np.testing.assert_allclose(parts[0], parts[1], atol=1e-12)
 
 
 @settings(max_examples=25)
@@ -77,7 +77,7 @@ def test_rotation_of_special_states(axis: tuple[float, float, float]) -> None:
     t[0, 0, 0], t[0, 1:, 0], t[0, 0, 3], t[0, 1:, 3] = 1.0, axis, -1.0, -np.array(axis)
     after = best_rotation(MACHINE, t)
     assert np.isfinite(after).all()
-    np.testing.assert_allclose(after[0, 1:, 0], [0.0, 0.0, -np.linalg.norm(axis)], atol=1e-8)
+    np.testing.assert_allclose(after[0, 1:, 0], np.array([0.0, 0.0, -float(np.linalg.norm(axis))]), atol=1e-8)
 
 
 @settings(max_examples=25)

@@ -1,5 +1,7 @@
 """The refrigerator driven by measurement and SWAP: operations as matrices, Born's rule, cycles of the specification."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -61,7 +63,7 @@ def outcomes(machine: MeasurementRefrigerator, p: np.ndarray, choice: int, k: fl
     return found
 
 
-def close(found: np.ndarray, expected: np.ndarray, atol: float = 1e-12) -> None:
+def close(found: np.ndarray, expected: Any, atol: float = 1e-12) -> None:
     np.testing.assert_allclose(found, expected, rtol=0, atol=atol)
 
 
@@ -72,7 +74,7 @@ def close(found: np.ndarray, expected: np.ndarray, atol: float = 1e-12) -> None:
 @given(SEEDS, st.sampled_from([WAIT, MEASURE, SWAP, SWAP_MEASURE, CONDITIONAL_SWAP]), st.floats(0.5, 1.0))
 def test_every_outcome_of_every_operation(seed: int, choice: int, k: float) -> None:
     rng = np.random.default_rng(seed)
-    change = {"e2": float(rng.uniform(0.3, 3.0)), "g": float(rng.uniform(-0.1, 0.1))}
+    change: dict[str, Any] = {"e2": float(rng.uniform(0.3, 3.0)), "g": float(rng.uniform(-0.1, 0.1))}
     machine, averaged = MeasurementRefrigerator(**change), MeasurementRefrigerator(**change, mode="ensemble")
     p = rng.dirichlet(np.ones(4))
     expected = outcomes(machine, p, choice, k)
