@@ -140,9 +140,24 @@ _COHERENT = {
 }
 _FAR = {"gamma": 0.98}
 
+# Outcomes are drawn, so a target is the mean of values that differ, which a Huber loss would not find. A read-out must
+# become projective (a control at its bound), and the last step before it is worth little more than another wait.
+_MEASURED = {
+    "gamma": 0.98,
+    "tau": 0.02,
+    "huber": 10.0,
+    "control_entropy": (-0.5, -7.0),
+    "anneal": 0.7,
+    "policy_kwargs": {"explore_control": 0.1},
+}
+_TWO_QUBITS: dict[str, Any] = {"steps": 40_000, "episode_steps": 25, "hyperparameters": _MEASURED}
+
 TUNED: dict[tuple[str, str], dict[str, Any]] = {
     ("hybrid_sac", "szilard/QubitRefrigerator-v0"): {"steps": 80_000, "hyperparameters": _COHERENT},
     ("hybrid_sac", "szilard/OscillatorEngine-v0"): {"steps": 80_000, "n_envs": 32, "hyperparameters": _COHERENT},
+    ("hybrid_sac", "szilard/TwoQubitDemon-v0"): _TWO_QUBITS,
+    ("hybrid_sac", "szilard/ContinuousDemon-v0"): _TWO_QUBITS,
+    ("hybrid_sac", "szilard/MeasurementRefrigerator-v0"): _TWO_QUBITS,
     # without the iterated potential the discount alone must reach over a cycle
     ("sac", "szilard/QubitRefrigerator-v0"): {"steps": 40_000, "hyperparameters": {**_FAR, "target_entropy": -2.0}},
     ("sac", "szilard/OscillatorEngine-v0"): {"steps": 40_000, "hyperparameters": _FAR},

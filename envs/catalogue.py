@@ -131,10 +131,11 @@ CATALOGUE: tuple[Entry, ...] = (
         id="szilard/TwoQubitDemon-v0",
         machine="machines.two_qubit_demon:TwoQubitDemon",
         presets={
-            "both": {"e1": 1.0, "e2": 1.0, "g": -0.25, "T": 1.0, "gamma": 1.0, "read_out": "both", "dt": 0.1},
-            "one": {"e1": 1.0, "e2": 1.0, "g": -0.25, "T": 1.0, "gamma": 1.0, "read_out": "one", "dt": 0.1},
+            # the step is that of the published two-qubit environments (arXiv:2408.15328)
+            "both": {"e1": 1.0, "e2": 1.0, "g": -0.25, "T": 1.0, "gamma": 1.0, "read_out": "both", "dt": 0.15},
+            "one": {"e1": 1.0, "e2": 1.0, "g": -0.25, "T": 1.0, "gamma": 1.0, "read_out": "one", "dt": 0.15},
             "plane": {
-                "e1": 1.0, "e2": 1.0, "g": -0.25, "T": 1.0, "gamma": 1.0, "read_out": "one", "axes": "xz", "dt": 0.1,
+                "e1": 1.0, "e2": 1.0, "g": -0.25, "T": 1.0, "gamma": 1.0, "read_out": "one", "axes": "xz", "dt": 0.15,
             },
         },
         baselines=("always_measure", "fixed_wait", "bayes_feedback", "belief_optimum", "idle"),
@@ -145,11 +146,11 @@ CATALOGUE: tuple[Entry, ...] = (
         machine="machines.continuous_demon:ContinuousDemon",
         presets={
             "both": {
-                "e1": 1.0, "e2": 1.0, "g": -0.25, "T": 1.0, "gamma": 1.0, "tau": 0.1, "read_out": "both", "dt": 0.1,
+                "e1": 1.0, "e2": 1.0, "g": -0.25, "T": 1.0, "gamma": 1.0, "tau": 0.1, "read_out": "both", "dt": 0.15,
             },
             "plane": {
                 "e1": 1.0, "e2": 1.0, "g": -0.25, "T": 1.0, "gamma": 1.0, "tau": 0.1, "read_out": "one", "axes": "xz",
-                "dt": 0.1,
+                "dt": 0.15,
             },
         },
         baselines=("always_measure", "fixed_wait", "bayes_feedback", "belief_optimum", "idle"),
