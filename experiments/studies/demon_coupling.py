@@ -72,7 +72,7 @@ def run(settings: Settings) -> StudyResult:
     root = float(root_scalar(lambda x: initial_slope(x, T), bracket=(0.5, 2.0), xtol=1e-12).root)
     step = 1e-6
     slope = (one_qubit_heat(*EQUAL, -step, T) - one_qubit_heat(*EQUAL, step, T)) / (2.0 * step)
-    few = np.array([0.02, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8])
+    few = np.array([0.02, 0.1, 0.2, 0.3, 0.4, 0.55, 0.7])
     differences = [abs(ensemble_heat(*WINDOW, -g) - window(g)) for g in few]
     gaps = np.linspace(0.02, 4.0, 300)
 
@@ -134,7 +134,7 @@ def _figure(
     left.plot(few, [one_qubit_heat(*WINDOW, -g, T) for g in few], "o", color=green, markersize=3.2, label="machine")
     left.set_xlabel("ferromagnetic coupling $-g$ ($k_B T$)")
     left.set_ylabel("heat per cycle $Q_1$ ($k_B T$)")
-    left.set_xlim(0.0, 0.82)
+    left.set_xlim(0.0, 0.8)
     left.set_ylim(0.18, 0.285)
     left.legend(loc="lower right")
     panel(middle, "b", "$e_1 = e_2 = k_BT$")
