@@ -9,6 +9,9 @@ the variants of the two-level engine are trained with nothing retuned. What coun
 limit cycle, in % of the certified upper bound of the optimum, or of the best cycle known where there is no such bound.
 A finished run leaves ``score.json`` in its folder and is not repeated, so an interrupted benchmark goes on where it
 stopped, and commands with other tasks or agents can share a folder.
+
+With a weight c < 1 the score is the objective c P/P0 - (1 - c) D/D0 that was learned. A demon has no limit cycle: its
+score is an average over many long runs, with its standard error.
 """
 
 from __future__ import annotations
@@ -68,6 +71,10 @@ TASKS: dict[str, Task] = {
     "oscillator, narrow, black box": Task(
         "szilard/OscillatorEngine-v0", "ErdmanNoe2022", {**_BLACK_BOX, "history": 16}
     ),
+    "dead-time demon": Task("szilard/DeadTimeDemon-v0", "default"),
+    "feedback demon, c = 1": Task("szilard/FeedbackDemon-v0", "Erdman2024"),
+    "feedback demon, c = 0.8": Task("szilard/FeedbackDemon-v0", "Erdman2024", {"weight": 0.8}),
+    "two-qubit demon": Task("szilard/TwoQubitDemon-v0", "both"),
 }
 
 Row = dict[str, Any]
@@ -98,14 +105,14 @@ def run(algorithm: str, name: str, seed: int, folder: Path) -> Row:
     result = train(RunConfig.from_dict(config))
     if not result.finished:
         raise RuntimeError(f"{name}, {algorithm}, seed {seed}: stopped by {result.stopped_by}, has no score")
-    if not result.finished:
-        raise RuntimeError(f"{folder}: stopped by {result.stopped_by}")
     seconds = time.perf_counter() - start
     row: Row = {
         "algorithm": algorithm,
         "task": name,
         "seed": seed,
         "power": result.evaluation.power,
+        "score": result.score,
+        "percent_error": result.percent_error,
         "best_power": result.best_power,
         "best_step": result.best_step,
         "worst_start_power": float(result.evaluation.powers.min()),
@@ -173,13 +180,15 @@ def scores(top: Path) -> list[Row]:
 
 
 def reference(task: Task) -> tuple[float, str]:
-    """Power that counts as 100 % (energy per time), and what it is."""
+    """Score that counts as 100 % (a power, or with a weight c < 1 the objective r_c), and what it is."""
     from szilard.envs.catalogue import configure
-    from szilard.experiments.reference import optimum, reference_lines
+    from szilard.experiments.reference import optimum, reference_lines, weight_of
 
     machine, settings = configure(task.environment, task.preset, **task.parameters)
-    lines = reference_lines(machine, settings["dt"])
-    return optimum(lines), "certified bound" if "optimum_upper" in lines else "best known"
+    weight = weight_of(settings)
+    lines = reference_lines(machine, settings["dt"], weight)
+    kind = "certified bound" if "optimum_upper" in lines else "best known"
+    return optimum(lines), kind if weight == 1.0 else f"{kind} of r_c"
 
 
 def markdown(rows: Iterable[Row]) -> str:
@@ -195,12 +204,15 @@ def markdown(rows: Iterable[Row]) -> str:
     references = {name: reference(TASKS[name]) for name in dict.fromkeys(name for name, _ in groups)}
     for (name, algorithm), group in groups.items():
         value, kind = references[name]
-        percent = [100.0 * row["power"] / value for row in group]
+        # older scores are of tasks without a weight
+        percent = [100.0 * row.get("score", row["power"]) / value for row in group]
+        error = max(row.get("percent_error", 0.0) for row in group)
+        middle = f"**{statistics.median(percent):.2f}**" + (f" ± {error:.2f}" if error >= 0.005 else "")
         published = "" if TASKS[name].published is None else f"{TASKS[name].published:.4g}"
         median = {key: statistics.median(row[key] for row in group)
                   for key in ("power", "seconds", "steps", "environment_share")}  # fmt: skip
         lines.append(
-            f"| {name} | {algorithm} | {len(group)} | {median['power']:.5g} | **{statistics.median(percent):.2f}** "
+            f"| {name} | {algorithm} | {len(group)} | {median['power']:.5g} | {middle} "
             f"| {min(percent):.2f} | {max(percent):.2f} | {value:.5g}, {kind} | {published} "
             f"| {median['seconds']:.0f} | {median['environment_share']:.1%} | {median['steps']:,.0f} |"
         )

@@ -30,6 +30,7 @@ class Built:
         encoding, levels: how actions are encoded.
         seen: the settings of the environment that say what the agent sees.
         hyperparameters: what the algorithm was built with.
+        weight: weight c that the run is scored at (of a range the largest); 1 is the power.
     """
 
     model: BaseAlgorithm
@@ -40,6 +41,7 @@ class Built:
     levels: int
     seen: dict[str, Any]
     hyperparameters: dict[str, Any]
+    weight: float = 1.0
 
 
 def build(config: RunConfig) -> Built:
@@ -69,9 +71,10 @@ def build(config: RunConfig) -> Built:
         model = preset.algorithm_class()("MlpPolicy", bridge, seed=agent.seed, **arguments)
     except (TypeError, ValueError, AssertionError) as error:
         raise ParameterError(f"agent.hyperparameters: {error}") from error
-    seen = what_is_seen(environment.parameters)
+    seen, weight = what_is_seen(environment.parameters), native.kernel.weight
     return Built(
-        model, bridge, native.machine, native.kernel.dt, agent.encoding, agent.levels, seen, hyperparameters
+        model, bridge, native.machine, native.kernel.dt, agent.encoding, agent.levels, seen, hyperparameters,
+        1.0 if weight is None else weight.high,
     )  # fmt: skip
 
 

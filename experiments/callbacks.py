@@ -24,7 +24,7 @@ from ..envs.style import words_of
 from . import checkpoint
 from .board import Board
 from .build import Built
-from .reference import Goal, goal, optimum
+from .reference import Goal, goal, optimum, score
 from .run_folder import RunFolder, write
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -79,7 +79,8 @@ class PhysicsLog(RunCallback):
 
     ``rollout/power``, ``rollout/heat_<bath>``, ``rollout/work``, ``rollout/entropy_production``: rates of the exploring
     policy (per time); ``rollout/efficiency`` and ``rollout/law_residual``, the largest first-law residual (energy). Of
-    a refrigerator ``rollout/cooling_power`` and ``rollout/cop``.
+    a refrigerator ``rollout/cooling_power`` and ``rollout/cop``, of a machine with measurements also
+    ``rollout/record_entropy`` and ``rollout/information``.
     """
 
     saved = ("next", "count", "sums", "residual")
@@ -91,7 +92,8 @@ class PhysicsLog(RunCallback):
         self._clear()
 
     def _clear(self) -> None:
-        self.count, self.sums, self.residual = 0, np.zeros(3 + len(self.machine.bath_names)), 0.0
+        self.sums = np.zeros(3 + len(self.machine.bath_names) + 2 * self.machine.is_stochastic)
+        self.count, self.residual = 0, 0.0
 
     def _on_step(self) -> bool:
         ledger = self.bridge.last_info
@@ -99,7 +101,10 @@ class PhysicsLog(RunCallback):
         self.sums[0] += ledger["power"].sum() * self.dt
         self.sums[1] += ledger["work"].sum()
         self.sums[2] += ledger["entropy_production"].sum()
-        self.sums[3:] += ledger["heat"].sum(axis=0)
+        heat = ledger["heat"].sum(axis=0)
+        self.sums[3 : 3 + len(heat)] += heat
+        if self.machine.is_stochastic:
+            self.sums[-2:] += ledger["record"].sum(), ledger["information"].sum()
         self.residual = max(self.residual, float(np.abs(ledger["law_residual"]).max()))
         return True
 
@@ -113,7 +118,11 @@ class PhysicsLog(RunCallback):
         if not self.count:
             return
         power, work, sigma, *heat = self.sums / (self.count * self.dt)
-        words = words_of(self.machine)
+        words, record = words_of(self.machine), 0.0
+        if self.machine.is_stochastic:
+            *heat, record, information = heat
+            self.logger.record("rollout/record_entropy", record)
+            self.logger.record("rollout/information", information)
         self.logger.record(f"{words.power_tag}/exploring", power)
         self.logger.record(f"rollout/{words.power_tag}", power)
         self.logger.record("rollout/work", work)
@@ -121,7 +130,10 @@ class PhysicsLog(RunCallback):
         self.logger.record("rollout/law_residual", self.residual)
         for bath, rate in zip(self.machine.bath_names, heat, strict=True):
             self.logger.record(f"rollout/heat_{bath}", rate)
-        cost = work if self.machine.is_refrigerator else heat[int(np.argmin(self.machine.betas))]
+        # records are erased at the temperature of the hottest bath
+        hot = int(np.argmin(self.machine.betas))
+        erasure = record / float(self.machine.betas[hot])
+        cost = work + erasure if self.machine.is_refrigerator else erasure if self.machine.is_stochastic else heat[hot]
         if power > 0 < cost:
             self.logger.record(f"rollout/{words.efficiency_tag}", power / cost)
         self.model.dump_logs()  # type: ignore[attr-defined]  (both families of SB3 algorithms have it)
@@ -129,14 +141,16 @@ class PhysicsLog(RunCallback):
 
 
 class Evaluate(RunCallback):
-    """Every ``interval`` steps: the deterministic policy in its limit cycle. Keeps the best model by that power.
+    """Every ``interval`` steps: the deterministic policy in its limit cycle, or in long runs. Keeps the best model.
+
+    What counts is the score: the power, or with a weight c < 1 the objective r_c.
 
     Attributes:
         last, last_step: the latest evaluation of this session; ``None`` before the first.
-        best_power, best_step: the best one so far.
+        best_score, best_power, best_step: the best one so far.
     """
 
-    saved = ("next", "best_power", "best_step")
+    saved = ("next", "best_score", "best_power", "best_step")
 
     def __init__(
         self,
@@ -150,19 +164,43 @@ class Evaluate(RunCallback):
         super().__init__()
         self.built, self.folder, self.board, self.reference = built, folder, board, reference
         self.clock, self.interval = clock, interval
-        self.next, self.best_power, self.best_step = 0, -np.inf, 0
+        self.next, self.best_score, self.best_power, self.best_step = 0, -np.inf, -np.inf, 0
         self.last: Evaluation | None = None
         self.last_step = 0
 
     @property
     def goal(self) -> Goal:
         """What counts as 100 %."""
-        return goal(self.reference.get("optimum_upper"))
+        return goal(self.reference.get("optimum_upper"), self.built.machine)
 
-    @property
-    def optimum(self) -> float:
-        """Power that counts as 100 %, see ``szilard.experiments.reference``."""
-        return optimum(self.reference)
+    def score(self, found: Evaluation) -> float:
+        """What an evaluation is worth."""
+        return score(self.built.machine, found, self.built.weight)
+
+    def percent(self, found: Evaluation) -> float:
+        """Its score in % of the optimum, see ``szilard.experiments.reference``."""
+        return 100.0 * self.score(found) / optimum(self.reference)
+
+    def percent_error(self, found: Evaluation) -> float:
+        """Standard error of ``percent``; 0 for a deterministic machine."""
+        machine, c = self.built.machine, self.built.weight
+        unit = machine.power_unit if c == 1.0 else 1.0
+        return 100.0 * unit * found.objective_error(machine, c) / optimum(self.reference)
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Restore what ``get_state`` returned, or what it did before there was a score: then the power was ranked."""
+        super().set_state({"best_score": self._old_score(state), **state})
+
+    def _old_score(self, state: Mapping[str, Any]) -> float:
+        """Score of the best model of an older run; minus infinity if nothing is known of its dissipation."""
+        c, machine = self.built.weight, self.built.machine
+        if c == 1.0:
+            return state["best_power"]
+        rows = (row for row in self.folder.evaluations() if row["step"] == state["best_step"])
+        lost = next((row.get("dissipation_rate", row.get("entropy_production_rate")) for row in rows), None)
+        if lost is None:
+            return -np.inf
+        return c * state["best_power"] / machine.power_unit - (1.0 - c) * lost / machine.dissipation_unit
 
     def _on_rollout_start(self) -> None:
         if self.step >= self.next:
@@ -182,11 +220,13 @@ class Evaluate(RunCallback):
     def evaluate(self) -> Evaluation:
         """Evaluate now: append to the run folder, write to TensorBoard, keep the model if it is the best."""
         found = self.measure()
-        if found.power > self.best_power:
-            self.best_power, self.best_step = found.power, self.step
+        score, percent = self.score(found), self.percent(found)
+        if score > self.best_score:
+            self.best_score, self.best_power, self.best_step = score, found.power, self.step
             save_model(self.built, self.folder.best_model)
-        percent = 100.0 * found.power / self.optimum
-        row = {"step": self.step, "seconds": self.clock.seconds, "percent": percent, **found.to_dict()}
+        row = {
+            "step": self.step, "seconds": self.clock.seconds, "percent": percent, "score": score, **found.to_dict()
+        }  # fmt: skip
         self.folder.add_evaluation(row)
         if self.board is not None:
             with checkpoint.undisturbed_rng():
@@ -195,7 +235,7 @@ class Evaluate(RunCallback):
 
 
 class Progress(ProgressBarCallback):
-    """SB3's progress bar, with the power of the last evaluation."""
+    """SB3's progress bar, with the score of the last evaluation."""
 
     def __init__(self, evaluations: Evaluate) -> None:
         super().__init__()
@@ -204,7 +244,7 @@ class Progress(ProgressBarCallback):
     def _on_step(self) -> bool:
         last = self.evaluations.last
         if last is not None:
-            percent = 100.0 * last.power / self.evaluations.optimum
+            percent = self.evaluations.percent(last)
             text = (
                 f"{percent:.2f} % of {self.evaluations.goal.words}"
                 if np.isfinite(percent)

@@ -18,6 +18,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 
 from ..physics.validation import ParameterError, check_choice
 from .tables import Result, number, table, verdict
+from .threads import one_thread
 
 if TYPE_CHECKING:
     from .runs import LearnedRun, Problem
@@ -77,7 +78,7 @@ class List(Command):
 
 @dataclass(kw_only=True)
 class Info(SystemCommand):
-    """One system: source, equations, parameters, spaces, presets, reference cycles."""
+    """One system: source, equations, parameters, spaces, presets, references."""
 
     def run(self) -> Result:
         from .info import details
@@ -198,41 +199,47 @@ class Resume(Command):
 
 @dataclass(kw_only=True)
 class Evaluate(Command):
-    """Long-run averages of a trained agent in its limit cycle."""
+    """Long-run averages of a trained agent: in its limit cycle, or over many runs of a machine with measurements."""
 
     folder: Run
     """Run folder of `szilard train`."""
     which: Which = "final"
     """The policy at the end of training, or the best on the way."""
-    starts: int = 16
-    """Start states."""
+    starts: int | None = None
+    """Start states; default 16, of a machine with measurements 128."""
     seed: int = 0
     """Seed of the start states."""
 
     def run(self) -> Result:
-        from ..physics.cycles.certificate import certify
-        from .compare import columns_of, measure
+        from .compare import measure
+        from .merits import columns_of
+        from .optima import certified
         from .runs import load_run
 
         run = load_run(self.folder, self.which)
         machine, dt = run.problem.machine, run.problem.dt
-        certificate = certify(machine, dt)
-        row = measure(run.contender, machine, dt, certificate, self.seed, self.starts)
+        certificate = certified(machine, dt, run.problem.weight)
+        with one_thread():
+            row = measure(run.contender, machine, dt, certificate, self.seed, self.starts)
         data = {
             "run": run.folder.path,
             "which": self.which,
             "environment": run.problem.entry.id,
+            "weight": run.problem.weight,
+            "objective": row.objective,
+            "objective_error": row.objective_error,
             "percent": row.percent,
             **row.evaluation.to_dict(),
         }
         merits = [(c.heading, number(row.values()[c.key], 6)) for c in columns_of(machine, certificate)]
-        merits.append(("starts that end in a limit cycle", f"{100 * row.evaluation.periodic:g} %"))
+        if not machine.is_stochastic:
+            merits.append(("starts that end in a limit cycle", f"{100 * row.evaluation.periodic:g} %"))
         return Result(data, [table(run.contender.label, ("figure of merit", "value"), merits)])
 
 
 @dataclass(kw_only=True)
 class Compare(SystemCommand):
-    """Learned agents, reference cycles and the optimum or best known cycle; writes figures and an HTML report."""
+    """Learned agents, references and the optimum or the best known; writes figures and an HTML report."""
 
     runs: Runs = ()
     """Run folders of `szilard train`; several seeds give median and range."""
@@ -260,7 +267,7 @@ class Compare(SystemCommand):
 
 @dataclass(kw_only=True)
 class Render(Command):
-    """Picture of the cycle that an agent has learned, beside the best known one."""
+    """Picture of what an agent has learned, beside the best known: cycles, or stretches of trajectories."""
 
     folder: Run
     """Run folder of `szilard train`."""
@@ -274,7 +281,8 @@ class Render(Command):
         from .runs import load_run
 
         run = load_run(self.folder, self.which)
-        path = render(run, self.out or run.folder.figures / "learned.png")
+        with one_thread():
+            path = render(run, self.out or run.folder.figures / "learned.png")
         return Result({"run": run.folder.path, "which": self.which, "figure": path}, [f"Picture: {escape(str(path))}"])
 
 
@@ -339,11 +347,17 @@ def _trained(result: RunResult) -> Result:
 
     data, path = result.to_dict(), escape(str(result.folder.path))
     env_id = result.folder.config().environment.id
-    what = words_of(entry(env_id).machine_class()).power.capitalize()
-    power, percent = number(data["evaluation"]["power"], 6), number(result.percent, 5)
+    machine, found = entry(env_id).machine_class(), result.evaluation
+    what = words_of(machine).power.capitalize()
+    where, error = "in the limit cycle", ""
+    if machine.n_step_uniforms:
+        where, error = "in the long run", f" ± {number(found.standard_error, 2)}"
+    aim = f"{number(result.percent, 5)} % of {goal(result.reference.get('optimum_upper'), machine).words}"
+    weighted = result.weight != 1.0
     view = [
         f"Stopped by {result.stopped_by} after {result.step} steps, {result.seconds:.0f} s",
-        f"{what} in the limit cycle: {power}, {percent} % of {goal(result.reference.get('optimum_upper')).words}",
+        f"{what} {where}: {number(found.power, 6)}{error}" + ("" if weighted else f", {aim}"),
+        *([f"Objective r_c, c = {result.weight:g}: {number(result.score, 6)}, {aim}"] if weighted else []),
         f"Run folder: {path}",
     ]
     hint = f"szilard compare {env_id} {path}"
@@ -356,7 +370,8 @@ def _compared(problem: Problem, runs: Sequence[LearnedRun], out: Path | None, se
     from .compare import compare
 
     learned = [run.contender for run in runs]
-    comparison = compare(problem.entry, problem.machine, problem.dt, learned, seed=seed)
+    with one_thread():
+        comparison = compare(problem.entry, problem.machine, problem.dt, learned, seed=seed, weight=problem.weight)
     result = Result(comparison.to_dict(), comparison.view(), exit_code=1 if comparison.impossible else 0)
     if report:
         from .publish import publish
@@ -364,7 +379,8 @@ def _compared(problem: Problem, runs: Sequence[LearnedRun], out: Path | None, se
         if out is None:
             name = f"compare-{problem.entry.id.rsplit('/', 1)[-1]}-{datetime.now():%Y%m%d-%H%M%S}"
             out = runs[0].folder.path if len(runs) == 1 else Path("runs") / name
-        paths = publish(comparison, runs, out)
+        with one_thread():
+            paths = publish(comparison, runs, out)
         result.data["files"] = paths
         result.view.append(f"Report: {escape(str(paths['report'].resolve()))}")
     return result

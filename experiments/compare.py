@@ -1,8 +1,9 @@
-"""Learned agents, reference cycles and the certified optimum of one machine, measured by one code path.
+"""Learned agents, reference cycles or protocols, and the optimum of one machine, measured by one code path.
 
-Every line of the comparison is an agent with ``predict``, run by ``agents.evaluation.evaluate``; a reference cycle is
-played like any other agent. Nothing can exceed 100 % of the certified upper bound: what does is a bug, and is
-reported as one. Without an upper bound 100 % is the best cycle known, and an agent above it is a discovery.
+Every line of the comparison is an agent with ``predict``, run by ``agents.evaluation.evaluate``; a reference is
+played like any other agent. Nothing can exceed 100 % of the certified upper bound: what does, by more than its
+statistical error, is a bug, and is reported as one. Without an upper bound 100 % is the best cycle or protocol known,
+and an agent above it is a discovery.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import RenderableType
@@ -25,58 +26,18 @@ from rich.table import Table
 from ..agents.evaluation import Agent, Evaluation, evaluate
 from ..agents.open_loop import CycleAgent, RandomAgent
 from ..envs.catalogue import Entry
-from ..envs.style import Units, units_of, words_of
-from ..physics.cycles.certificate import Certificate, certify
-from ..physics.cycles.cycle import LimitCycle
-from ..physics.cycles.library import make_cycle
-from ..physics.machine import AffineMachine, Machine
+from ..envs.style import words_of
+from ..physics.machine import Machine
 from .fluctuation_table import fluctuation_notes, fluctuation_rows, fluctuation_table
+from .merits import KEYS, Column, cells, columns_of, describe_certificate, units_caption
+from .optima import Certificate, best_agent, certified, reference_agent
 from .reference import goal
 
 ROUND_OFF = 1e-9
 """By how much (relative) an agent may exceed the upper bound before it counts as a bug."""
 
-
-class Column(NamedTuple):
-    """One figure of merit.
-
-    Attributes:
-        key: in the data.
-        name: in files of comma-separated values.
-        heading: in tables.
-        digits: after the point; negative: significant digits of the largest value of the column.
-    """
-
-    key: str
-    name: str
-    heading: str
-    digits: int
-
-
-def columns_of(machine: Machine, certificate: Certificate) -> tuple[Column, ...]:
-    """The figures of merit of an engine or a refrigerator, by its names; the keys are the same for both."""
-    words, aim = words_of(machine), goal(certificate.upper)
-    return (
-        Column("power", words.power_tag, words.power, -7),
-        Column("percent", aim.tag, f"% of {aim.name}", 2),
-        Column("efficiency", words.efficiency_tag, words.efficiency, 4),
-        Column("efficiency_ratio", f"{words.efficiency_tag}_ratio", words.ratio, 4),
-        Column("entropy_production_rate", "entropy_production_rate", "entropy production", -6),
-        Column("period", "period", "period", -4),
-    )
-
-
-def units_caption(machine: Machine) -> str:
-    """The units of ``columns_of`` in words."""
-    units, what = units_of(machine), words_of(machine).power
-    if units == Units():
-        return f"natural units: {machine.natural_units}; entropy in nats"
-    parts = f"{what} in {units.power}, entropy production in nats x {units.rate}, period in {units.time}"
-    return f"{parts} ({machine.natural_units})"
-
-
-KEYS = ("power", "percent", "efficiency", "efficiency_ratio", "entropy_production_rate", "period")
-"""Figures of merit, as in ``columns_of``."""
+Z_SCORE = 4.0
+"""Standard errors that it may exceed it by besides."""
 
 RANDOM_STARTS = 128
 """Start states of the random agent, whose mean is known only up to its statistical error."""
@@ -108,16 +69,26 @@ class Contender:
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """A contender and what it is worth."""
+    """A contender and what it is worth.
+
+    Attributes:
+        contender: who.
+        evaluation: its long-run averages.
+        objective: c P/P0 - (1 - c) D/D0 at the weight of the comparison.
+        objective_error: its standard error; 0 for a deterministic machine.
+        percent: objective as a percentage of the upper bound of the optimum; without one, of the best known.
+    """
 
     contender: Contender
     evaluation: Evaluation
+    objective: float
+    objective_error: float
     percent: float
-    """Power as a percentage of the upper bound of the optimum; without one, of the best cycle known."""
 
     def values(self) -> dict[str, float]:
         """The figures of merit by key; NaN where undefined."""
-        return {key: float(self.percent if key == "percent" else getattr(self.evaluation, key)) for key in KEYS}
+        own = {"power_error": self.evaluation.standard_error, "objective": self.objective, "percent": self.percent}
+        return {key: float(own[key] if key in own else getattr(self.evaluation, key)) for key in KEYS}
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,35 +96,54 @@ class Comparison:
     """All contenders of one machine, best first, and the certificate that they are measured against."""
 
     env_id: str
-    machine: AffineMachine
+    machine: Machine
     dt: float
     rows: tuple[Row, ...]
     certificate: Certificate
 
     @property
+    def weight(self) -> float:
+        """c of the objective."""
+        return self.certificate.weight
+
+    @property
+    def unit(self) -> float:
+        """What an objective is multiplied with to be named: P0 for the power, else 1."""
+        return self.machine.power_unit if self.weight == 1.0 else 1.0
+
+    @property
+    def merit(self) -> str:
+        """What the contenders are ranked by."""
+        return words_of(self.machine).power if self.weight == 1.0 else f"r_c (c = {self.weight:g})"
+
+    @property
     def impossible(self) -> list[str]:
         """One warning for every contender above the upper bound."""
-        limit = self.certificate.power_bounds[1]
+        limit = self.certificate.upper
         return [
-            f"BUG: {row.contender.label} has power {row.evaluation.power:.10g}, above the upper bound {limit:.10g} "
-            "that no agent can exceed. The evaluation, the machine or the certificate is wrong."
+            f"BUG: {row.contender.label} has {self.merit} {row.objective * self.unit:.10g}{self._error(row)}, above "
+            f"the upper bound {limit * self.unit:.10g} that no agent can exceed. The evaluation, the machine or the "
+            "certificate is wrong."
             for row in self.rows
-            if row.evaluation.power > limit * (1 + ROUND_OFF)
+            if _above(row, limit)
         ]
 
     @property
     def discoveries(self) -> list[str]:
-        """One line for every contender above the best cycle known, of a machine without an upper bound."""
-        lower, upper = self.certificate.power_bounds
+        """One line for every contender above the best known, of a machine without an upper bound."""
+        lower, upper = self.certificate.lower, self.certificate.upper
         if math.isfinite(upper):
             return []
-        power = words_of(self.machine).power
+        best = goal(upper, self.machine).words
         return [
-            f"{row.contender.label} is above the best known cycle: {power} {row.evaluation.power:.8g} against "
-            f"{lower:.8g}{'' if math.isnan(row.percent) else f' ({row.percent:.2f} %)'}."
+            f"{row.contender.label} is above {best}: {self.merit} {row.objective * self.unit:.8g}{self._error(row)} "
+            f"against {lower * self.unit:.8g}{'' if math.isnan(row.percent) else f' ({row.percent:.2f} %)'}."
             for row in self.rows
-            if row.evaluation.power > lower + ROUND_OFF * abs(lower)
+            if _above(row, lower)
         ]
+
+    def _error(self, row: Row) -> str:
+        return f" ± {row.objective_error * self.unit:.2g}" if row.objective_error > 0.0 else ""
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -211,17 +201,19 @@ class Comparison:
                     "seed": row.contender.seed,
                     "run": row.contender.run,
                     **row.values(),
+                    "objective_error": row.objective_error,
                     "periodic": row.evaluation.periodic,
                     "cycle": row.evaluation.limit_cycle.cycle.to_dict() if row.evaluation.limit_cycle else None,
                 }
                 for row in self.rows
             ],
             "statistics": self.statistics(),
+            "weight": self.weight,
             "certificate": self.certificate.to_dict(),
             "laws": self.laws(),
             "fluctuations": self.fluctuations,
             "impossible": self.impossible,
-            "goal": goal(self.certificate.upper).name,
+            "goal": goal(self.certificate.upper, self.machine).name,
             "discoveries": self.discoveries,
         }
 
@@ -253,13 +245,13 @@ class Comparison:
         n_groups = len(lines)
         lines += [(r.contender.label, r.values(), "green" if r.contender.group else "") for r in self.rows]
         out.add_column("agent", no_wrap=True)
-        columns = [_cells([values[c.key] for _, values, _ in lines], c.digits) for c in self.columns]
-        for column, cells in zip(self.columns, columns, strict=True):
+        columns = [cells([values[c.key] for _, values, _ in lines], c.digits) for c in self.columns]
+        for column, numbers in zip(self.columns, columns, strict=True):
             # the heading may be broken between words, a number may not
-            width = max(map(len, [*cells, *column.heading.split()]))
+            width = max(map(len, [*numbers, *column.heading.split()]))
             out.add_column(column.heading, justify="right", min_width=width)
         for k, (label, _, style) in enumerate(lines):
-            out.add_row(escape(label), *(cells[k] for cells in columns), style=style, end_section=k + 1 == n_groups)
+            out.add_row(escape(label), *(numbers[k] for numbers in columns), style=style, end_section=k + 1 == n_groups)
         return out
 
     def _fluctuation_view(self) -> list[RenderableType]:
@@ -282,76 +274,48 @@ class Comparison:
         ]
 
 
-def merits_of(limit: LimitCycle) -> list[tuple[str, float]]:
-    """The figures of merit of a cycle for people, by the names of the machine; what is undefined is left out."""
-    machine = limit.cycle.machine
-    words, known = words_of(machine), limit.summary()
-    for key in ("efficiency", "carnot_efficiency", "efficiency_ratio", "cop"):
-        known.pop(key, None)
-    efficiency, bound = (
-        (limit.cop, limit.carnot_cop) if machine.is_refrigerator else (limit.efficiency, limit.carnot_efficiency)
-    )
-    named = {words.power if key == "power" else key.replace("_", " "): float(value) for key, value in known.items()}
-    named |= {words.efficiency: efficiency, f"Carnot {words.efficiency}": bound}
-    named[words.ratio] = efficiency / bound if bound > 0 else math.nan
-    return [(name, value) for name, value in named.items() if math.isfinite(value)]
+def best_label(machine: Machine) -> str:
+    """How the best known contender is called."""
+    return f"best known {'protocol' if machine.is_stochastic else 'cycle'}"
 
 
-def describe_certificate(certificate: Certificate) -> list[str]:
-    """The certificate in words."""
-    power = certificate.weight == 1.0
-    lower, upper = certificate.power_bounds if power else (certificate.lower, certificate.upper)
-    what = f"the {words_of(certificate.machine).power}" if power else f"r_c, c = {certificate.weight:g}"
-    width = "" if math.isnan(certificate.gap) else f", relative width {certificate.gap:.1e}"
-    head = f"Certified optimum of {what}, dt = {certificate.dt:g}: {lower:.8g} <= optimum <= {upper:.8g}{width}"
-    if math.isinf(upper):
-        head = f"Best known cycle for {what}, dt = {certificate.dt:g}: {lower:.8g} <= optimum (no upper bound is known)"
-    cycle = certificate.cycle
-    controls = [", ".join(f"{v:.4f}" for v in step) for step in cycle.values]
-    names = cycle.word.split() or [""] * len(cycle)
-    steps = " | ".join(f"{a} {u}".strip() for a, u in zip(names, controls, strict=True))
-    return [
-        head,
-        f"  lower bound: {certificate.lower_source}",
-        f"  upper bound: {certificate.upper_source}",
-        f"  best cycle, {len(cycle)} steps: {steps if len(cycle) <= 12 else 'see --json'}",
-    ]
-
-
-def reference_contenders(entry: Entry, machine: AffineMachine, dt: float, seed: int = 0) -> list[Contender]:
-    """The reference cycles of the catalogue's entry, and random controls."""
-    cycles = [make_cycle(name, machine, dt) for name in entry.baselines]
-    played = [Contender(cycle.label, CycleAgent(cycle, dt)) for cycle in cycles]
+def reference_contenders(
+    entry: Entry, machine: Machine, dt: float, seed: int = 0, weight: float = 1.0
+) -> list[Contender]:
+    """The baselines of the catalogue's entry, each the best of its family, and random controls."""
+    played = [Contender(*reference_agent(name, machine, dt, weight)) for name in entry.baselines]
     return [*played, Contender("random", RandomAgent(machine.control_space, seed))]
 
 
 def compare(
     entry: Entry,
-    machine: AffineMachine,
+    machine: Machine,
     dt: float,
     learned: Iterable[Contender] = (),
     *,
     seed: int = 0,
+    weight: float = 1.0,
 ) -> Comparison:
-    """Measure learned agents against the references and the certified optimum.
+    """Measure learned agents against the references and the optimum, or the best that is known.
 
     Args:
-        entry: the system's entry of the catalogue; it names the reference cycles.
+        entry: the system's entry of the catalogue; it names the references.
         machine: the machine, with the parameters that the agents were trained for.
         dt: duration of a step.
         learned: the learned agents.
         seed: of the start states and of the random agent.
+        weight: weight c of the objective c P/P0 - (1 - c) D/D0 that contenders are ranked by.
     """
-    certificate = certify(machine, dt)
-    best = Contender("best known cycle", CycleAgent(certificate.cycle, dt))
-    contenders = [*learned, best, *reference_contenders(entry, machine, dt, seed)]
+    certificate = certified(machine, dt, weight)
+    best = Contender(best_label(machine), best_agent(certificate))
+    contenders = [*learned, best, *reference_contenders(entry, machine, dt, seed, weight)]
     rows = [measure(c, machine, dt, certificate, seed) for c in contenders]
-    rows.sort(key=lambda row: -row.evaluation.power)
+    rows.sort(key=lambda row: -row.objective)
     return Comparison(entry.id, machine, dt, tuple(rows), certificate)
 
 
 def measure(
-    who: Contender, machine: AffineMachine, dt: float, certificate: Certificate, seed: int = 0, n_starts: int = 16
+    who: Contender, machine: Machine, dt: float, certificate: Certificate, seed: int = 0, n_starts: int | None = None
 ) -> Row:
     """What a contender is worth.
 
@@ -359,23 +323,32 @@ def measure(
         who: the contender.
         machine: the machine.
         dt: duration of a step.
-        certificate: of the machine on this time grid.
+        certificate: of the machine on this time grid; it says at which weight.
         seed: of the start states.
-        n_starts: number of start states.
+        n_starts: number of start states; default: as ``evaluate``.
     """
-    # a period is found if it fits twice into the window
-    longest = len(who.agent.cycle) if isinstance(who.agent, CycleAgent) else 0
-    window = max(512, 2 * longest + 2)
-    if isinstance(who.agent, RandomAgent):
-        n_starts = max(n_starts, RANDOM_STARTS)
+    window = None
+    if not machine.is_stochastic:
+        # a period is found if it fits twice into the window
+        longest = len(who.agent.cycle) if isinstance(who.agent, CycleAgent) else 0
+        window = max(512, 2 * longest + 2)
+        if isinstance(who.agent, RandomAgent):
+            n_starts = max(n_starts or 0, RANDOM_STARTS)
     found = evaluate(
         who.agent, machine, dt, who.encoding, who.levels,
         n_starts=n_starts, window=window, seed=seed, settings=who.settings,
     )  # fmt: skip
-    lower, upper = certificate.power_bounds
-    # a machine without an upper bound is measured by its best known cycle
-    best = upper if math.isfinite(upper) else lower
-    return Row(who, found, 100.0 * found.power / best if best > 0 else math.nan)
+    weight = certificate.weight
+    objective = found.power / machine.power_unit if weight == 1.0 else found.objective(machine, weight)
+    # a machine without an upper bound is measured by the best that is known
+    best = certificate.upper if math.isfinite(certificate.upper) else certificate.lower
+    percent = 100.0 * objective / best if best > 0 else math.nan
+    return Row(who, found, objective, found.objective_error(machine, weight), percent)
+
+
+def _above(row: Row, limit: float) -> bool:
+    """Whether a contender is above a limit, beyond round-off and its statistical error."""
+    return row.objective > limit + ROUND_OFF * max(abs(limit), 1e-3) + Z_SCORE * row.objective_error
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:
@@ -383,13 +356,3 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
     if not known:
         return dict.fromkeys(("median", "min", "max"), math.nan)
     return {"median": median(known), "min": min(known), "max": max(known)}
-
-
-def _cells(values: Sequence[float], digits: int) -> list[str]:
-    """Numbers of one column with the same number of digits after the point; a dash where undefined."""
-    if digits < 0:
-        largest = max((abs(v) for v in values if math.isfinite(v)), default=0.0)
-        digits = max(0, -digits - 1 - math.floor(math.log10(largest))) if largest > 0 else 0
-    # + 0.0: no minus sign before zero
-    texts = (f"{v:.5e}" if digits > 12 else f"{round(v, digits) + 0.0:.{digits}f}" for v in values)
-    return [text if math.isfinite(v) else "–" for text, v in zip(texts, values, strict=True)]

@@ -1,6 +1,7 @@
-"""Points and fronts in the plane of power and entropy production, with exact hypervolumes.
+"""Points and fronts in the plane of power and dissipation, with exact hypervolumes.
 
-A point is a cycle in its limit: x = P/P0 (more is better) and y = Sigma/Sigma0 (less is better). The hypervolume of a
+A point is a cycle in its limit: x = P/P0 (more is better) and y = Sigma/Sigma0 (less is better), Sigma the entropy
+production; or a protocol of a demon in the long run, Sigma the entropy of its records. The hypervolume of a
 front is the area of the (x, -y) plane that its points dominate, above a reference point. Here that is (0, -y_ref), no
 power at a dissipation ``MARGIN`` times the largest one on the front of the optimiser. So it does not depend on the
 agents that are measured; doing nothing counts for nothing, and a cycle that dissipates more than y_ref does too.
@@ -12,8 +13,9 @@ one to trust where the two differ.
 
 Efficiencies follow from the dimensional averages P and Sigma:
 
-    engine        eta / eta_C  = P / (P + Sigma / beta_cold)
-    refrigerator  COP / COP_C  = P / (P + Sigma / (beta_cold - beta_hot))
+    engine            eta / eta_C  = P / (P + Sigma / beta_cold)
+    refrigerator      COP / COP_C  = P / (P + Sigma / (beta_cold - beta_hot))
+    demon, one bath   P / (T Sigma), whose bound is Landauer's
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ power would span no area."""
 KINDS = ("agent", "optimum", "reference")
 
 COLUMNS = (
-    "kind", "label", "seed", "weight", "power", "entropy_production_rate", "x", "y", "objective", "ratio",
+    "kind", "label", "seed", "weight", "power", "dissipation_rate", "x", "y", "objective", "ratio",
     "efficiency_ratio", "period", "periodic",
 )  # fmt: skip
 
@@ -52,9 +54,9 @@ class Point:
         seed: of the training; ``None`` for a cycle.
         weight: c.
         power: P (energy per time).
-        entropy_production_rate: Sigma (nats per time).
+        dissipation_rate: Sigma (nats per time).
         x, y: P/P0 and Sigma/Sigma0.
-        efficiency_ratio: efficiency, or coefficient of performance, in units of Carnot's; NaN without power.
+        efficiency_ratio: efficiency, or coefficient of performance, in units of its bound; NaN without power.
         period: of the limit cycle (time); NaN if there is none.
         periodic: fraction of the start states that ended in a limit cycle.
     """
@@ -64,7 +66,7 @@ class Point:
     seed: int | None
     weight: float
     power: float
-    entropy_production_rate: float
+    dissipation_rate: float
     x: float
     y: float
     efficiency_ratio: float
@@ -87,7 +89,7 @@ def point(
     label: str,
     weight: float,
     power: float,
-    entropy_production_rate: float,
+    dissipation_rate: float,
     period: float = math.nan,
     seed: int | None = None,
     periodic: float = 1.0,
@@ -99,10 +101,10 @@ def point(
         seed=seed,
         weight=weight,
         power=power,
-        entropy_production_rate=entropy_production_rate,
+        dissipation_rate=dissipation_rate,
         x=power / machine.power_unit,
-        y=entropy_production_rate / machine.dissipation_unit,
-        efficiency_ratio=efficiency_ratio(machine, power, entropy_production_rate),
+        y=dissipation_rate / machine.dissipation_unit,
+        efficiency_ratio=efficiency_ratio(machine, power, dissipation_rate),
         period=period,
         periodic=periodic,
     )
@@ -114,15 +116,17 @@ def cycle_point(kind: str, label: str, weight: float, limit: LimitCycle) -> Poin
     return point(machine, kind, label, weight, limit.power, limit.entropy_production_rate, limit.period)
 
 
-def efficiency_ratio(machine: Machine, power: float, entropy_production_rate: float) -> float:
-    """Efficiency, or coefficient of performance, in units of Carnot's, from P and Sigma in physical units.
+def efficiency_ratio(machine: Machine, power: float, dissipation_rate: float) -> float:
+    """Efficiency, or coefficient of performance, in units of its bound, from P and Sigma in physical units.
 
     NaN unless P > 0: then the machine is no engine, or no refrigerator.
     """
     if not power > 0.0:
         return math.nan
     cold, hot = float(machine.betas.max()), float(machine.betas.min())
-    lost = entropy_production_rate / (cold - hot if machine.is_refrigerator else cold)
+    if machine.is_stochastic and len(machine.betas) == 1:
+        return power * cold / dissipation_rate if dissipation_rate > 0.0 else math.nan
+    lost = dissipation_rate / (cold - hot if machine.is_refrigerator else cold)
     return power / (power + lost)
 
 

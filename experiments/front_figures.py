@@ -1,4 +1,4 @@
-"""Figure of the fronts: power against efficiency, and power against entropy production."""
+"""Figure of the fronts: power against efficiency, and power against dissipation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..envs.style import AGENT, GREY, PAGE, add_axes, amount, new_figure, styled, units_of
+from ..envs.style import AGENT, GREY, PAGE, add_axes, amount, math, new_figure, styled, units_of, words_of
 from ..physics.machine import Machine
 from .front import Point, fronts, reference_point
 
@@ -21,16 +21,19 @@ REFERENCES = (
 )  # fmt: skip
 """Colour and marker of each reference cycle."""
 
+EFFICIENCY = {"engine": "efficiency", "refrigerator": "coefficient of performance"}
+"""Written out, by ``Words.kind``."""
+
 LABELS = {"conditioned": "one agent for all weights", "separate": "one agent per weight"}
 
 
 @styled
 def front_figure(machine: Machine, points: Sequence[Point]) -> Figure:
-    """Every front in its colour, reference cycles where they have an output; both panels share the axis of the power.
+    """Every front in its colour, references where they have an output; both panels share the axis of the power.
 
     Args:
         machine: the machine of the points.
-        points: agents, optimiser and reference cycles; at least one of the optimiser.
+        points: agents, optimiser and references; at least one of the optimiser.
     """
     figure = new_figure(PAGE, 3.1)
     left, right = add_axes(figure, 1, 2, sharey=True)[0]
@@ -48,16 +51,18 @@ def front_figure(machine: Machine, points: Sequence[Point]) -> Figure:
             else:
                 colour, marker = colours[label]
                 axes.plot(x, y, linestyle=":", marker=marker, color=colour, linewidth=0.8, markersize=6.0, zorder=2)
-    what = "coefficient of performance / Carnot's" if machine.is_refrigerator else "efficiency / Carnot's"
-    left.set_xlabel(what)
-    output = "cooling power" if machine.is_refrigerator else "power"
-    left.set_ylabel(f"{output} $P/P_0$")
-    right.set_xlabel(r"entropy production $\Sigma/\Sigma_0$")
+    words, symbol = words_of(machine), "D" if machine.is_stochastic else r"\Sigma"
+    if words.ratio == words.efficiency:  # of a demon the bound is 1
+        left.set_xlabel(f"{words.efficiency} {math(words.symbol)}")
+    else:
+        left.set_xlabel(f"{EFFICIENCY[words.kind]} / {words.bound}'s")
+    left.set_ylabel(f"{words.power} $P/P_0$")
+    right.set_xlabel(f"{words.dissipation} ${symbol}/{symbol}_0$")
     _limits(left, right, points)
     units = units_of(machine)
     figure.suptitle(
         f"{machine.title}: $P_0$ = {amount(machine.power_unit, units.power)}, "
-        rf"$\Sigma_0$ = {amount(machine.dissipation_unit, units.rate)}",
+        rf"${symbol}_0$ = {amount(machine.dissipation_unit, units.rate)}",
         fontsize=8,
     )
     _mark_reference_point(right, points)

@@ -76,13 +76,14 @@ def details(env_id: str, preset: str | None, settings: dict[str, Any]) -> Result
     words, units = words_of(machine), units_of(machine)
     merit = {
         "P": words.power,
-        words.efficiency: f"at most {number(carnot_bound(machine), 6)} (Carnot)",
+        words.efficiency: f"at most {number(carnot_bound(machine), 6)} ({words.bound})",
         "P0, unit of P in rewards": f"{number(machine.power_unit, 6)} ({units.power})",
-        "Sigma0, unit of the entropy production": f"{number(machine.dissipation_unit, 6)} nats ({units.rate})",
+        f"{words.dissipation_symbol}0, unit of the {words.dissipation}":
+            f"{number(machine.dissipation_unit, 6)} nats ({units.rate})",
         "unit of energy": units.energy,
         "unit of time": units.time,
         "constants": machine.natural_units,
-    }
+    }  # fmt: skip
     view = [
         f"[bold]{found.id}[/bold]  {escape(machine.title)}",
         escape(machine.source),
@@ -96,7 +97,7 @@ def details(env_id: str, preset: str | None, settings: dict[str, Any]) -> Result
         table("Figures of merit", ("name", "value"), list(merit.items())),
         table("Environment", ("name", "value"), [(k, number(v, 6)) for k, v in environment.items()]),
         f"Presets: {', '.join(found.presets)}",
-        f"Reference cycles: {', '.join(found.baselines) or 'none'}",
+        f"References: {', '.join(found.baselines) or 'none'}",
     ]
     return Result(data, view)
 

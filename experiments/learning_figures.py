@@ -99,7 +99,7 @@ def comparison_figure(
     units: Units | None = None,
     words: Words = ENGINE,
 ) -> Figure:
-    """Power against efficiency (or COP) relative to Carnot, of agents (filled) and reference cycles (hollow).
+    """Power against efficiency (or COP) relative to its bound, of agents (filled) and reference cycles (hollow).
 
     Args:
         rows: each with ``label``, ``power``, ``efficiency_ratio`` (eta / eta_C) and, if an agent, ``kind="agent"``;
@@ -140,11 +140,12 @@ def comparison_figure(
             marker=markers[k % len(markers)], markersize=5 if agent else 6.5, color=colour, elinewidth=0.8, capsize=2,
             markerfacecolor=colour if agent else "none", markeredgewidth=1.1, zorder=3 if agent else 2,
         )  # fmt: skip
-    axes.axvline(1.0, color=INK, linewidth=0.6, linestyle=":", label="Carnot")
+    axes.axvline(1.0, color=INK, linewidth=0.6, linestyle=":", label=words.bound)
     axes.set_xlim(0.0, max(1.03, axes.get_xlim()[1]))
     # the largest power that was drawn; minus infinity without any
     axes.set_ylim(0.0, 1.08 * axes.dataLim.y1 if axes.dataLim.y1 > 0 else 1.0)
-    axes.set_xlabel(label(f"{words.efficiency} relative to Carnot", words.ratio_symbol, "1"))
+    relative = "" if words.ratio == words.efficiency else f" relative to {words.bound}"
+    axes.set_xlabel(label(f"{words.efficiency}{relative}", words.ratio_symbol, "1"))
     axes.set_ylabel(label(words.power, "P", units.power))
     figure.legend(loc="outside lower center", ncols=columns)
     if left_out:

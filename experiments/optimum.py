@@ -1,4 +1,4 @@
-"""``szilard optimum``: the certified optimum, or a search for the best cycle of a given length."""
+"""``szilard optimum``: the certified optimum, the best protocol, or a search for the best cycle of a given length."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,12 +32,14 @@ SHOWN_PERIODS = 12
 class Optimum(SystemCommand):
     """The best cycle: certified bounds of the optimum, or with --period-max a search for the best periodic control.
 
+    Of a machine with measurements the best feedback protocol, with certified bounds where there are some.
+
     Without --period-max: lower and upper bound of the optimum and how they were obtained. With it: every period up to
     N steps, many starts, all words of choices that it can reach. An interrupted search goes on when called again.
     """
 
-    weight: float = 1.0
-    """Weight c in [0, 1] of c P/P0 - (1-c) Sigma/Sigma0; 1 is power alone."""
+    weight: float | None = None
+    """Weight c in [0, 1] of c P/P0 - (1-c) Sigma/Sigma0; 1, the default, is power alone."""
     period_max: int | None = None
     """Search all periods up to this many steps."""
     starts: int = 1
@@ -59,35 +61,45 @@ class Optimum(SystemCommand):
         from .runs import Problem
         from .settings import parse
 
-        problem = Problem.of(self.env, self.preset, parse(self.set))
+        settings = parse(self.set)
+        if self.weight is not None:
+            settings["weight"] = self.weight
+        problem = Problem.of(self.env, self.preset, settings)
         return self._certified(problem) if self.period_max is None else self._searched(problem, self.period_max)
 
     def _certified(self, problem: Problem) -> Result:
-        from ..physics.cycles.certificate import certify
-        from .compare import describe_certificate, merits_of
+        from ..physics.cycles.certificate import Certificate as CycleCertificate
+        from .merits import describe_certificate, merits_of, merits_of_average
+        from .optima import average_of, certified
 
-        certificate = certify(problem.machine, problem.dt, self.weight)
-        best = certificate.cycle.limit_cycle()
+        certificate = certified(problem.machine, problem.dt, problem.weight)
         data = {
             "environment": problem.entry.id,
             "machine": problem.machine.describe(),
             **certificate.to_dict(),
-            "limit_cycle": best.summary(),
         }
-        merits = table("Best cycle", ("figure of merit", "value"), merits_of(best))
-        return Result(data, [*map(escape, describe_certificate(certificate)), merits])
+        if isinstance(certificate, CycleCertificate):
+            best = certificate.cycle.limit_cycle()
+            data["limit_cycle"] = best.summary()
+            title, merits = "Best cycle", merits_of(best)
+        else:
+            average = average_of(certificate)
+            data["average"] = asdict(average)
+            title, merits = "Best protocol", merits_of_average(problem.machine, average)
+        view = table(title, ("figure of merit", "value"), merits)
+        return Result(data, [*map(escape, describe_certificate(certificate)), view])
 
     def _searched(self, problem: Problem, period_max: int) -> Result:
         from ..physics.cycles.known import start_cycles
         from ..physics.cycles.search import shortest_best
-        from .compare import merits_of
         from .figures import cycle_figure
+        from .merits import merits_of
         from .search_folder import Search, run_search
 
         began = time.perf_counter()
-        machine, dt = problem.machine, problem.dt
-        known = () if self.scratch else start_cycles(machine, dt, self.weight)
-        search = Search(machine, dt, self.weight, period_max, self.seed, known)
+        machine, dt, weight = problem.affine, problem.dt, problem.weight
+        known = () if self.scratch else start_cycles(machine, dt, weight)
+        search = Search(machine, dt, weight, period_max, self.seed, known)
         folder = Path("runs") / _name(problem, search) if self.out is None else self.out
         shown = not (self.no_progress or self.json) and sys.stderr.isatty()
         found = run_search(search, folder, self.starts, self.rounds, self.jobs, shown)
@@ -102,7 +114,7 @@ class Optimum(SystemCommand):
             "environment": problem.entry.id,
             "machine": machine.describe(),
             "dt": dt,
-            "weight": self.weight,
+            "weight": weight,
             "period_max": period_max,
             "starts": self.starts,
             "rounds": self.rounds,

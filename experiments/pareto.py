@@ -1,4 +1,4 @@
-"""``szilard pareto``: the front of power against entropy production, learned, optimised and by reference cycles.
+"""``szilard pareto``: the front of power against dissipation, learned, optimised and by references.
 
 front/<name>/       run folder of every training, and points.json with what its policy is worth at every weight
 optimum.json        the optimiser's front
@@ -23,11 +23,15 @@ from typing import Any
 from ..envs.catalogue import entry
 from ..physics.cycles.cycle import Cycle, NoLimitCycleError
 from ..physics.cycles.known import known_cycles
+from ..physics.cycles.library import make_cycle
 from ..physics.cycles.objective import Objective
 from ..physics.cycles.periodic import exhaustive_words, optimise_word
-from ..physics.machine import AffineMachine
+from ..physics.feedback.average import long_run
+from ..physics.feedback.library import make_protocol
+from ..physics.machine import AffineMachine, Machine
 from ..physics.validation import ParameterError, check_choice, check_integer, check_range
 from .front import COLUMNS, Point, cycle_point, point, ratios, reference_point, summarise
+from .optima import average_of, certified, is_certifiable
 from .run_folder import RunFolder, write
 from .runs import Problem
 from .sweep import Job, Outcome, sweep
@@ -35,6 +39,8 @@ from .tables import plain, to_json
 
 WEIGHTS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 """Weights c of the fronts by default, as Erdman & Noé (2023) for the oscillator; their refrigerator begins at 0.4."""
+
+OPTIMISER = "direct optimiser"
 
 MODES = ("conditioned", "separate")
 
@@ -99,8 +105,18 @@ class Question:
 
     @property
     def problem(self) -> Problem:
-        """Machine and time grid."""
-        return Problem.of(self.env, self.preset, dict(self.parameters or {}))
+        """Machine and time grid.
+
+        Raises:
+            ParameterError: for a machine whose front no optimiser knows.
+        """
+        problem = Problem.of(self.env, self.preset, dict(self.parameters or {}))
+        if not is_certifiable(problem.machine):
+            raise ParameterError(
+                f"{self.env}: no optimiser knows its front of power against dissipation; `szilard optimum {self.env} "
+                "--weight C` gives the best protocol of one weight"
+            )
+        return problem
 
     def trainings(self) -> dict[str, tuple[int, float | list[float]]]:
         """Seed and weight, or range of weights, of every training by its name."""
@@ -120,13 +136,13 @@ class Front:
     Attributes:
         question: what was asked.
         machine: the machine.
-        points: of agents, optimiser and reference cycles.
+        points: of agents, optimiser and references.
         failed: error of every job that failed, by name.
         out: folder.
     """
 
     question: Question
-    machine: AffineMachine
+    machine: Machine
     points: tuple[Point, ...]
     failed: Mapping[str, str]
     out: Path
@@ -229,8 +245,8 @@ def agent_points(question: Question, name: str, folder: Path) -> list[dict[str, 
         found = evaluate(
             who.agent, machine, run.problem.dt, who.encoding, who.levels, settings=who.settings, weight=told
         )  # fmt: skip
-        sigma = found.entropy_production_rate
-        points.append(point(machine, "agent", question.mode, w, found.power, sigma, found.period, seed, found.periodic))
+        lost = found.dissipation_rate
+        points.append(point(machine, "agent", question.mode, w, found.power, lost, found.period, seed, found.periodic))
     rows = [plain(p.to_dict()) for p in points]
     write(done, to_json(rows))
     return _numbers(rows)
@@ -240,19 +256,24 @@ def optimum_points(question: Question, file: Path) -> list[dict[str, Any]]:
     """The optimiser's front; plain data."""
     if not file.is_file():
         problem = question.problem
-        rows = [
-            cycle_point("optimum", "direct optimiser", w, best_cycle(problem, w, question.period_max).limit_cycle())
-            for w in question.weights
-        ]
+        rows = [optimum_point(problem, w, question.period_max) for w in question.weights]
         write(file, to_json([p.to_dict() for p in rows]))
     return _numbers(json.loads(file.read_text(encoding="utf-8")))
+
+
+def optimum_point(problem: Problem, weight: float, period_max: int) -> Point:
+    """The best cycle at a weight, or of a demon the best protocol by its certificate."""
+    if isinstance(problem.machine, AffineMachine):
+        return cycle_point("optimum", OPTIMISER, weight, best_cycle(problem, weight, period_max).limit_cycle())
+    average = average_of(certified(problem.machine, problem.dt, weight))
+    return point(problem.machine, "optimum", OPTIMISER, weight, average.power, average.dissipation_rate)
 
 
 def best_cycle(problem: Problem, weight: float, period_max: int) -> Cycle:
     """The best cycle at a weight: the best of the known ones, of all weights, polished there; else that of a search."""
     from ..physics.cycles.search import search
 
-    machine, dt, objective = problem.machine, problem.dt, Objective(weight)
+    machine, dt, objective = problem.affine, problem.dt, Objective(weight)
     if known := known_cycles(machine, dt):
         starts = [optimise_word(machine, c.choice, dt, objective, start=c.values, n_starts=1) for c in known]
         return max(starts, key=lambda b: b.value).cycle
@@ -264,15 +285,19 @@ def best_cycle(problem: Problem, weight: float, period_max: int) -> Cycle:
 
 
 def reference_points(problem: Problem, weights: Sequence[float]) -> list[Point]:
-    """Fronts of the reference cycles of the catalogue, each optimised for every weight."""
-    from ..physics.cycles.library import make_cycle
-
-    points = []
+    """Fronts of the references of the catalogue, each optimised for every weight."""
+    points, machine = [], problem.machine
     for name in problem.entry.baselines:
         for weight in weights:
-            with suppress(NoLimitCycleError):
-                limit = make_cycle(name, problem.machine, problem.dt, Objective(weight)).limit_cycle()
-                points.append(cycle_point("reference", limit.cycle.label, weight, limit))
+            if isinstance(machine, AffineMachine):
+                with suppress(NoLimitCycleError):
+                    limit = make_cycle(name, machine, problem.dt, Objective(weight)).limit_cycle()
+                    points.append(cycle_point("reference", limit.cycle.label, weight, limit))
+                continue
+            # what its label tells differs from weight to weight
+            found = long_run(make_protocol(name, machine, problem.dt, weight), machine, problem.dt)
+            label = name.replace("_", " ")
+            points.append(point(machine, "reference", label, weight, found.power, found.dissipation_rate))
     return points
 
 
@@ -331,5 +356,6 @@ def _claim(out: Path, question: Question) -> None:
 
 
 def _numbers(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """JSON has no NaN: undefined numbers come back as ``None``."""
-    return [{k: float("nan") if v is None and k != "seed" else v for k, v in row.items()} for row in rows]
+    """JSON has no NaN: undefined numbers come back as ``None``. The dissipation had another name once."""
+    named = ({k.replace("entropy_production_rate", "dissipation_rate"): v for k, v in row.items()} for row in rows)
+    return [{k: float("nan") if v is None and k != "seed" else v for k, v in row.items()} for row in named]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.markup import escape
 
+from ..envs.style import words_of
 from .commands import SystemCommand
 from .tables import Result, table
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class Pareto(SystemCommand):
-    """The front of power against entropy production: learned, by the direct optimiser, by reference cycles.
+    """The front of power against dissipation: learned, by the direct optimiser, by references.
+
+    Dissipation is the entropy production, of a demon the entropy of its records.
 
     The same command with the same --out continues an interrupted front.
     """
@@ -34,7 +37,7 @@ class Pareto(SystemCommand):
     algorithm: str = "hybrid_sac"
     """hybrid_sac, sac, td3, ppo or dqn."""
     seeds: int = 1
-    """Trainings with the seeds 0, 1, ...; 0: only optimiser and reference cycles."""
+    """Trainings with the seeds 0, 1, ...; 0: only optimiser and references."""
     steps: int | None = None
     """Environment steps of each training; default: 40000 for all weights at once, else the preset of the algorithm."""
     period_max: int = 24
@@ -84,12 +87,14 @@ def _shown(front: Front) -> Result:
         ratio = (f"{100 * row['ratio'].get(w, math.nan):.1f}".replace("nan", "–") for w in weights)
         rows.append((row["label"], row["seeds"], *told, *ratio))
     header = ("front", "seeds", "hypervolume %", "time-shared %", *(f"c={w}" for w in weights))
+    words = words_of(front.machine)
+    y = f"{words.dissipation_symbol}/{words.dissipation_symbol}0"
+    what = "protocols" if front.machine.is_stochastic else "cycles"
     caption = (
-        "% of the direct optimiser's: hypervolume in the plane (P/P0, -Sigma/Sigma0) above the reference point "
-        f"(0, {data['reference_point']['minus_y']:.4g}), and r_c = c P/P0 - (1 - c) Sigma/Sigma0 at each weight; "
-        "median of the seeds"
+        f"% of the direct optimiser's: hypervolume in the plane (P/P0, -{y}) above the reference point "
+        f"(0, {data['reference_point']['minus_y']:.4g}), and r_c = c P/P0 - (1 - c) {y} at each weight; "
+        f"median of the seeds; time-shared: with all mixtures in time of the {what} of a front"
     )
-    caption += "; time-shared: with all mixtures in time of the cycles of a front"
     view = [table("Fronts", header, rows, caption, right=header[2:])]
     view += [
         f"FAILED: {escape(name)}: {escape(error.strip().splitlines()[-1])}" for name, error in front.failed.items()

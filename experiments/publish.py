@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..agents.evaluation import evaluate
-from ..envs.style import units_of, words_of
+from ..envs.style import amount, unit_math, units_of, words_of
 from ..physics.cycles.certificate import certify
 from ..physics.cycles.cycle import LimitCycle
+from ..physics.machine import AffineMachine, Machine
 from ..physics.validation import ParameterError, check_choice
-from .compare import Comparison
+from .compare import Comparison, Contender, Row, best_label, measure
 from .figures import cycle_figure, diagram_figure
 from .learning_figures import comparison_figure, power_figure, training_figure
+from .merits import KEYS
+from .optima import best_agent, certified
 from .reference import goal
 from .report import write_report
 from .run_folder import git_state
 from .runs import LearnedRun
 from .tables import to_json
+from .trajectory_figures import play, trajectory_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMATS = (".png", ".svg", ".pdf")
 """Formats of a rendered picture."""
+TRAJECTORY_CAPTION = (
+    "A stretch of one trajectory: controls where they act, the demon's belief, what the detectors showed, and the "
+    "heat; the colour tells the operation. An operation acts at the beginning of its step."
+)
 SHOWN_CYCLES = 3
 """Cycles side by side in the figures: the learned one, and the best references."""
 SHOWN_PERIODS = 16
@@ -39,7 +48,7 @@ def publish(comparison: Comparison, runs: Sequence[LearnedRun], out: Path) -> di
     Returns:
         The paths by name; ``figures`` is a list.
     """
-    folder, aim = out / "figures", goal(comparison.certificate.upper)
+    folder, aim = out / "figures", goal(comparison.certificate.upper, comparison.machine)
     folder.mkdir(parents=True, exist_ok=True)
     (out / "comparison.csv").write_text(comparison.csv(), encoding="utf-8")
     data = comparison.to_dict()
@@ -53,7 +62,7 @@ def publish(comparison: Comparison, runs: Sequence[LearnedRun], out: Path) -> di
         out / "report.html",
         title=f"{comparison.machine.title}: learned agents and {aim.words}",
         environment={"id": comparison.env_id, "dt": comparison.dt, **comparison.machine.describe()},
-        table=[*_statistics_rows(comparison), *_rows(comparison)],
+        table=[*_statistics_rows(comparison), *_rows(comparison, [c.key for c in comparison.columns])],
         certificate=data["certificate"],
         figures=dict(figures.values()),
         run=_run(runs),
@@ -64,6 +73,7 @@ def publish(comparison: Comparison, runs: Sequence[LearnedRun], out: Path) -> di
         words=words_of(comparison.machine),
         goal=aim.name,
         natural_units=comparison.machine.natural_units,
+        weight=comparison.weight,
     )
     return {"report": report, "csv": out / "comparison.csv", "json": out / "comparison.json", "figures": paths}
 
@@ -87,28 +97,70 @@ def _same(one: LimitCycle, other: LimitCycle) -> bool:
 
 
 def render(run: LearnedRun, path: Path) -> Path:
-    """Draw the learned cycle beside the best known one.
+    """Draw what was learned beside the best that is known: limit cycles, or stretches of trajectories.
 
     Raises:
         ParameterError: if the policy does not settle into a limit cycle, or the format of the file is unknown.
     """
     check_choice("format of the picture", path.suffix.lower(), FORMATS)
     who, machine, dt = run.contender, run.problem.machine, run.problem.dt
-    limit = evaluate(who.agent, machine, dt, who.encoding, who.levels, settings=who.settings).limit_cycle
-    if limit is None:
-        raise ParameterError(f"run {str(run.folder.path)!r}: the policy does not settle into a limit cycle")
-    best = certify(machine, dt).cycle.limit_cycle()
     path.parent.mkdir(parents=True, exist_ok=True)
-    cycles = {who.label: limit, "best known cycle": best}
+    if machine.is_stochastic:
+        certificate = certified(machine, dt, run.problem.weight)
+        both = (who, Contender(best_label(machine), best_agent(certificate)))
+        rows = [measure(one, machine, dt, certificate) for one in both]
+        trajectories(rows, machine, dt, run.problem.weight).savefig(path, dpi=200)
+        return path
+    limit = evaluate(who.agent, machine, dt, who.encoding, who.levels, settings=who.settings).limit_cycle
+    if limit is None or not isinstance(machine, AffineMachine):
+        raise ParameterError(f"run {str(run.folder.path)!r}: the policy does not settle into a limit cycle")
+    best = certify(machine, dt, run.problem.weight).cycle.limit_cycle()
+    cycles = {who.label: limit, best_label(machine): best}
     cycle_figure(cycles, units=units_of(machine), duration=_duration(cycles)).savefig(path, dpi=200)
     return path
 
 
+def trajectories(rows: Sequence[Row], machine: Machine, dt: float, weight: float) -> Figure:
+    """Stretches of trajectories of contenders side by side, with their long-run averages above."""
+    stretches, titles, units, words = {}, {}, units_of(machine), words_of(machine)
+    for row in rows:
+        who, found = row.contender, row.evaluation
+        stretches[who.label] = play(who.agent, machine, dt, who.encoding, who.levels, settings=who.settings)
+        told = f"{words.power} $P$ = {_with_error(found.power, found.standard_error)} {unit_math(units.power)}"
+        if weight < 1.0:
+            told += f", $r_c$ = {_with_error(row.objective, row.objective_error)}"
+        titles[who.label] = f"{who.label}\n{told}"
+    return trajectory_figure(stretches, titles=titles)
+
+
+def _with_error(value: float, error: float) -> str:
+    """A number and its standard error with the same digits; an exact one with four."""
+    if not error > 1e-9 * abs(value):
+        return amount(value, "1", 4)
+    digits = max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
+
+
+def shown_trajectories(comparison: Comparison) -> list[Row]:
+    """The best learned agent beside the best reference; without one the two best references."""
+    learned = comparison.best_learned
+    references = [row for row in comparison.rows if not row.contender.group]
+    if learned:
+        return [learned, references[0]]
+    others = (row for row in references if not math.isclose(row.objective, references[0].objective, rel_tol=1e-6))
+    return [references[0], *list(others)[:1]]
+
+
 def _figures(comparison: Comparison, runs: Sequence[LearnedRun]) -> dict[str, tuple[str, Figure]]:
     """Caption and figure by file name."""
-    machine, cycles = comparison.machine, shown_cycles(comparison)
-    units, words, aim = units_of(machine), words_of(machine), goal(comparison.certificate.upper)
+    machine, cycles, weight = comparison.machine, shown_cycles(comparison), comparison.weight
+    units, words, aim = units_of(machine), words_of(machine), goal(comparison.certificate.upper, comparison.machine)
     found: dict[str, tuple[str, Figure]] = {}
+    if machine.is_stochastic:
+        found["trajectory"] = (
+            TRAJECTORY_CAPTION,
+            trajectories(shown_trajectories(comparison), machine, comparison.dt, weight),
+        )
     if cycles:
         found["cycle"] = (
             _cycle_caption(next(iter(cycles.values()))),
@@ -119,33 +171,44 @@ def _figures(comparison: Comparison, runs: Sequence[LearnedRun]) -> dict[str, tu
             diagram_figure(cycles, units=units),
         )
     found["comparison"] = (
-        f"{_sentence(words.power)} against {words.efficiency} relative to Carnot.",
+        f"{_sentence(words.power)} against {words.efficiency} relative to {words.bound}.",
         comparison_figure(_rows(comparison), units=units, words=words),
     )
     learned = comparison.best_learned
     if learned:
         group = learned.contender.group
         histories = [run.folder.evaluations() for run in runs if run.contender.group == group]
-        lower, upper = comparison.certificate.power_bounds
-        bounded = bool(np.isfinite(upper))
-        best = upper if bounded else lower
-        percent = {name: 100.0 * power / best for name, power in _baselines(comparison).items()}
-        relative = "the upper bound of the optimum" if bounded else aim.words
+        lower, upper = comparison.certificate.lower * comparison.unit, comparison.certificate.upper * comparison.unit
+        bounded = math.isfinite(upper)
+        best, goal_words = (upper, "the upper bound of the optimum") if bounded else (lower, aim.words)
+        lines = {who: 100.0 * value / best for who, value in _baselines(comparison).items()} if best > 0 else {}
+        where = "in long runs" if machine.is_stochastic else "in its limit cycle"
+        symbol = "P" if weight == 1.0 else "r_c"
         found["training"] = (
-            f"{_sentence(words.power)} of the deterministic policy in its limit cycle during training, relative to "
-            f"{relative}.",
+            f"{_sentence(comparison.merit)} of the deterministic policy {where} during training, relative to "
+            f"{goal_words}.",
             training_figure(
-                _curves(histories, "percent"),
-                percent,
-                y_label=f"{words.power} $P/P_\\mathrm{{{'opt' if bounded else 'best'}}}$ (%)",
+                _curves(
+                    histories, lambda row: 100.0 * row_score(row, machine, weight) / best if best > 0 else math.nan
+                ),
+                lines,
+                y_label=f"{words.power if weight == 1.0 else 'objective'} "
+                f"${symbol}/{symbol.partition('_')[0]}_\\mathrm{{{'opt' if bounded else 'best'}}}$ (%)",
                 name=group,
             ),
         )
-        lines = {"optimum, at least": lower, "optimum, at most": upper} if bounded else {"best known cycle": lower}
+        known = {}
+        if weight == 1.0:
+            known = {"optimum, at least": lower, "optimum, at most": upper} if bounded else {best_label(machine): lower}
+        bounds = f", with {'the bounds of the optimum' if bounded else aim.words}" if known else ""
         found["power"] = (
-            f"The same in physical units, with {'the bounds of the optimum' if bounded else aim.words}.",
+            f"{_sentence(words.power)} in physical units{bounds}.",
             power_figure(
-                _curves(histories, "power"), _baselines(comparison) | lines, units=units, words=words, name=group
+                _curves(histories, lambda row: row["power"]),
+                _baselines(comparison, power=True) | known,
+                units=units,
+                words=words,
+                name=group,
             ),
         )
     return found
@@ -179,22 +242,43 @@ def _duration(cycles: Mapping[str, LimitCycle]) -> float:
     return min(max(max(periods), 2.0 * min(periods)), SHOWN_PERIODS * min(periods))
 
 
-def _baselines(comparison: Comparison) -> dict[str, float]:
-    rows = [row for row in comparison.rows if not row.contender.group and row.evaluation.power > 0]
-    return {row.contender.label: row.evaluation.power for row in rows if row.contender.label != "best known cycle"}
+def _baselines(comparison: Comparison, power: bool = False) -> dict[str, float]:
+    """Scores, or powers, of the references by label, where they are positive."""
+    found = {
+        row.contender.label: row.evaluation.power if power else row.objective * comparison.unit
+        for row in comparison.rows
+        if not row.contender.group and row.contender.label != best_label(comparison.machine)
+    }
+    return {label: value for label, value in found.items() if value > 0}
 
 
-def _curves(histories: Sequence[Sequence[Mapping[str, Any]]], key: str) -> list[tuple[np.ndarray, np.ndarray]]:
+def row_score(row: Mapping[str, Any], machine: Machine, weight: float) -> float:
+    """Score of a line of ``evaluations.jsonl``, of an older run too."""
+    if weight == 1.0:
+        return row["power"]
+    if "score" in row:
+        return row["score"]
+    lost = row.get("dissipation_rate", row["entropy_production_rate"])
+    return weight * row["power"] / machine.power_unit - (1.0 - weight) * lost / machine.dissipation_unit
+
+
+def _curves(
+    histories: Sequence[Sequence[Mapping[str, Any]]], value: Callable[[Mapping[str, Any]], float]
+) -> list[tuple[np.ndarray, np.ndarray]]:
     return [
-        (np.array([r["step"] for r in rows], float), np.array([r[key] for r in rows], float)) for rows in histories
+        (np.array([r["step"] for r in rows], float), np.array([value(r) for r in rows], float)) for rows in histories
     ]  # fmt: skip
 
 
-def _rows(comparison: Comparison) -> list[dict[str, Any]]:
+def _rows(comparison: Comparison, keys: Sequence[str] = KEYS) -> list[dict[str, Any]]:
     """The contenders as rows of the report and points of the figure."""
     kinds = {True: "agent", False: "reference"}
     return [
-        {"label": r.contender.label, "kind": kinds[bool(r.contender.group)], **r.values()} for r in comparison.rows
+        {
+            "label": r.contender.label, "kind": kinds[bool(r.contender.group)],
+            **{key: r.values()[key] for key in keys},
+        }
+        for r in comparison.rows
     ]  # fmt: skip
 
 
@@ -203,7 +287,7 @@ def _statistics_rows(comparison: Comparison) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for name, spread in comparison.statistics().items():
         for which in ("median", "min", "max"):
-            values = {key: numbers[which] for key, numbers in spread.items()}
+            values = {c.key: spread[c.key][which] for c in comparison.columns}
             rows.append({"label": f"{name}: {which} of {len(comparison.groups[name])}", "kind": "agent", **values})
     return rows
 

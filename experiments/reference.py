@@ -1,17 +1,23 @@
-"""Reference lines of a machine: what a learned power is compared with while it is learned."""
+"""Reference lines of a machine: what a learned policy is compared with while it is learned.
+
+A run has a score, and the lines are in its unit: the power, or with a weight c < 1 the objective that is learned,
+r_c = c P/P0 - (1 - c) D/D0.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ..physics.cycles.certificate import certify
+from ..agents.evaluation import Evaluation
 from ..physics.cycles.cycle import NoLimitCycleError
+from ..physics.cycles.objective import Objective
 from ..physics.cycles.otto import fast_otto
 from ..physics.machine import AffineMachine, Machine
 from ..physics.validation import ParameterError
+from .optima import certified
 
 
 class Goal(NamedTuple):
@@ -32,37 +38,60 @@ OPTIMUM = Goal("optimum", "the optimum", "percent_of_optimum")
 """The upper bound of the optimum."""
 BEST_KNOWN = Goal("best known", "the best known cycle", "percent_of_best_known")
 """The best cycle known, of a machine without an upper bound; an agent may exceed it."""
+BEST_PROTOCOL = BEST_KNOWN._replace(words="the best known protocol")
+"""The same of a machine with measurements."""
 
 
-def reference_lines(machine: Machine, dt: float) -> dict[str, float]:
-    """Powers (energy per time) by name: ``fast_otto``, ``optimum_lower``, ``optimum_upper``.
+def weight_of(parameters: Mapping[str, Any]) -> float:
+    """The weight c that a run is scored at: that of the environment, of a range the largest; 1 without one."""
+    given = parameters.get("weight")
+    if given is None:
+        return 1.0
+    return float(max(given)) if isinstance(given, (list, tuple)) else float(given)
 
-    What a machine does not have is left out: without exact limit cycles there is none of them. Without an upper bound
-    the lower one is called ``best_known``.
+
+def score(machine: Machine, found: Evaluation, weight: float = 1.0) -> float:
+    """What a policy is ranked by: its power, or with a weight c < 1 the objective r_c."""
+    return found.power if weight == 1.0 else found.objective(machine, weight)
+
+
+def reference_lines(machine: Machine, dt: float, weight: float = 1.0) -> dict[str, float]:
+    """Scores by name: ``fast_otto``, ``optimum_lower``, ``optimum_upper``.
+
+    What a machine does not have is left out. Without an upper bound the lower one is called ``best_known``.
 
     Args:
         machine: the machine.
         dt: step of the environment (time); the bounds hold for controls on this grid.
+        weight: weight c of the objective; for c = 1 the lines are powers (energy per time).
     """
-    if not isinstance(machine, AffineMachine):
-        return {}
     lines: dict[str, float] = {}
-    with suppress(ParameterError, NoLimitCycleError):  # no hot and cold bath to choose from, or nothing relaxes
-        lines["fast_otto"] = fast_otto(machine, dt).limit_cycle().power
-    lower, upper = certify(machine, dt).power_bounds
-    if math.isfinite(upper):
-        lines["optimum_lower"], lines["optimum_upper"] = lower, upper
+    if isinstance(machine, AffineMachine):
+        objective = Objective(weight)
+        # no hot and cold bath to choose from, or nothing relaxes
+        with suppress(ParameterError, NoLimitCycleError):
+            limit = fast_otto(machine, dt, objective=objective).limit_cycle()
+            lines["fast_otto"] = limit.power if weight == 1.0 else objective.value(limit)
+    try:
+        certificate = certified(machine, dt, weight)
+    except ParameterError:
+        return lines
+    bounds = certificate.power_bounds if weight == 1.0 else (certificate.lower, certificate.upper)
+    if math.isfinite(bounds[1]):
+        lines["optimum_lower"], lines["optimum_upper"] = bounds
     else:
-        lines["best_known"] = lower
-    return {name: power for name, power in lines.items() if math.isfinite(power)}
+        lines["best_known"] = bounds[0]
+    return {name: value for name, value in lines.items() if math.isfinite(value)}
 
 
 def optimum(lines: Mapping[str, float]) -> float:
-    """Power that counts as 100 %: the upper bound, without one that of the best cycle known; NaN unless positive."""
+    """Score that counts as 100 %: the upper bound, without one that of the best known; NaN unless positive."""
     best = lines.get("optimum_upper", lines.get("best_known", math.nan))
     return best if best > 0 else math.nan
 
 
-def goal(upper_bound: float | None) -> Goal:
-    """What ``optimum`` is: the optimum if there is a finite upper bound, else the best cycle known."""
-    return OPTIMUM if upper_bound is not None and math.isfinite(upper_bound) else BEST_KNOWN
+def goal(upper_bound: float | None, machine: Machine | type[Machine] | None = None) -> Goal:
+    """What ``optimum`` is: the optimum if there is a finite upper bound, else the best cycle or protocol known."""
+    if upper_bound is not None and math.isfinite(upper_bound):
+        return OPTIMUM
+    return BEST_PROTOCOL if machine is not None and machine.n_step_uniforms else BEST_KNOWN

@@ -28,7 +28,8 @@ PACKAGES = ("szilard", "gymnasium", "stable-baselines3", "torch", "numpy", "scip
 
 HEADINGS: dict[str, tuple[str, str]] = {
     "label": ("agent or cycle", ""),
-    "power_error": ("± P", "power"),
+    "power_error": ("standard error of P", "power"),
+    "read_fraction": ("steps that read a detector", "1"),
     "carnot_efficiency": ("eta_C", "1"),
     "entropy_production_rate": ("entropy production Sigma", "entropy"),
     "period": ("period", "time"),
@@ -43,6 +44,14 @@ LAWS: dict[str, tuple[str, str]] = {
     "energy_scale": ("energy scale of the machine", "energy"),
 }
 """Meaning and unit of the known entries of the audit."""
+
+
+UNDEFINED = {
+    "engine": "no efficiency without heat from the hot bath",
+    "refrigerator": "no COP unless heat leaves the cold bath and work is consumed",
+    "demon": "no ratio unless heat is turned into work and a record is kept",
+}
+"""When there is no efficiency, by ``Words.kind``."""
 
 
 class Column(NamedTuple):
@@ -70,6 +79,7 @@ def write_report(
     words: Words = ENGINE,
     goal: str = "optimum",
     natural_units: str = "hbar = k_B = 1",
+    weight: float = 1.0,
 ) -> Path:
     """Write the report of an experiment.
 
@@ -93,6 +103,7 @@ def write_report(
         words: of the machine (``words_of``).
         goal: what counts as 100 %: "optimum", or "best known" without an upper bound.
         natural_units: the constants that are 1.
+        weight: weight c of the objective that is compared; 1 is the power.
 
     Returns:
         The path of the file.
@@ -109,8 +120,10 @@ def write_report(
         extra=flatten({k: v for k, v in environment.items() if k not in known}),
         units=units,
         words=words,
+        stochastic=any("power_error" in row for row in table),
+        undefined=UNDEFINED[words.kind],
         natural_units=natural_units,
-        columns=_columns(table, units, words, goal),
+        columns=_columns(table, units, words, goal, weight),
         rows=[dict(row) | {"learned": bool(row.get("kind") == "agent" or row.get("algorithm"))} for row in table],
         certificate=_certificate(certificate),
         figures=[(caption, *_embed(figure)) for caption, figure in figures.items()],
@@ -178,11 +191,13 @@ def _unit(name: str, units: Units) -> str:
     return getattr(units, name) if name in ("time", "energy", "power", "rate") else name
 
 
-def _columns(table: Sequence[Mapping[str, Any]], units: Units, words: Words, goal: str) -> list[Column]:
+def _columns(table: Sequence[Mapping[str, Any]], units: Units, words: Words, goal: str, weight: float) -> list[Column]:
     """The columns of the comparison: keys in order of appearance, without nested or internal ones."""
     named = HEADINGS | {
         "power": (f"{words.power} P", "power"),
-        "percent": (f"P / {goal}", "%"),
+        "objective": (f"r_c, c = {weight:g}", "1"),
+        "percent": (f"{'P' if weight == 1.0 else 'r_c'} / {goal}", "%"),
+        "dissipation_rate": (f"{words.dissipation} {words.dissipation_symbol}", "entropy"),
         "efficiency": (
             words.efficiency if words.symbol == words.efficiency else f"{words.efficiency} {words.symbol}",
             "1",
@@ -210,6 +225,7 @@ def _certificate(certificate: Mapping[str, Any]) -> dict[str, Any]:
         "dynamic_lower", "dynamic_upper", "fast",
     )  # fmt: skip
     out = {name: certificate.get(name) for name in names}
+    out["by_protocol"] = certificate.get("protocol") is not None
     return (out | {"words": dict(certificate.get("words") or {})}) if certificate else {}
 
 

@@ -10,20 +10,22 @@ from typing import Any
 
 from ..envs.catalogue import Entry, configure, entry
 from ..envs.observations import SEEN, what_is_seen
-from ..physics.machine import AffineMachine
+from ..physics.machine import AffineMachine, Machine
 from ..physics.validation import ParameterError
 from .compare import Contender
 from .config import RunConfig
+from .reference import weight_of
 from .run_folder import RunFolder
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """What is learned on: a machine and a time grid."""
+    """What is learned on: a machine, a time grid, and the weight c of c P/P0 - (1 - c) D/D0 (1: the power)."""
 
     entry: Entry
-    machine: AffineMachine
+    machine: Machine
     dt: float
+    weight: float = 1.0
 
     @classmethod
     def of(cls, env_id: str, preset: str | None = None, parameters: dict[str, Any] | None = None) -> Problem:
@@ -33,13 +35,24 @@ class Problem:
             ParameterError: for an unknown id, preset or parameter, with the nearest valid name.
         """
         machine, settings = configure(env_id, preset, **(parameters or {}))
-        if not isinstance(machine, AffineMachine):
-            raise ParameterError(f"{env_id}: has no reference cycles and no certificate, its step is not affine")
-        return cls(entry(env_id), machine, float(settings["dt"]))
+        return cls(entry(env_id), machine, float(settings["dt"]), weight_of(settings))
+
+    @property
+    def affine(self) -> AffineMachine:
+        """The machine, if it has limit cycles.
+
+        Raises:
+            ParameterError: if it has none.
+        """
+        if not isinstance(self.machine, AffineMachine):
+            raise ParameterError(f"{self.entry.id}: has no limit cycles, its step is not affine")
+        return self.machine
 
     def check_same(self, other: Problem, whose: str) -> None:
         """Raise ``ParameterError`` unless agents of both problems can be compared."""
-        mine, theirs = ({**dataclasses.asdict(p.machine), "dt": p.dt} for p in (self, other))
+        mine, theirs = (
+            {**dataclasses.asdict(p.machine), "dt": p.dt, "weight": p.weight} for p in (self, other)
+        )  # fmt: skip
         if type(self.machine) is not type(other.machine):
             raise ParameterError(f"{self.entry.id} cannot be compared with {whose}: {other.entry.id}")
         differ = [f"{k} = {v!r} against {theirs[k]!r}" for k, v in mine.items() if v != theirs[k]]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.logger import Logger
 
@@ -23,6 +21,7 @@ from .config import RunConfig
 from .reference import reference_lines
 from .run_folder import RunFolder, versions, write
 from .tables import flatten, to_json
+from .threads import one_thread
 
 FINISHED = ("steps", "time limit")
 """Ways to stop after which nothing is left to do."""
@@ -35,24 +34,31 @@ class RunResult:
     Attributes:
         folder: the run folder.
         evaluation: the final policy in its limit cycle.
-        percent: its power as a percentage of the upper bound of the optimum, or without one of the best cycle known;
-            NaN if there is neither.
-        best_power, best_step: the best evaluation of the run.
+        score: its power, or with a weight c < 1 the objective c P/P0 - (1 - c) D/D0.
+        percent: score as a percentage of the upper bound of the optimum, or without one of the best known; NaN if there
+            is neither.
+        percent_error: its standard error; 0 for a deterministic machine.
+        best_score, best_power, best_step: the best evaluation of the run, by its score.
         step: environment steps, over all copies and sessions.
         seconds: wall time, over all sessions.
         stopped_by: ``"steps"``, ``"time limit"``, ``"SIGINT"``, ``"SIGTERM"`` or ``"callback"``.
-        reference: powers of the reference lines by name.
+        reference: the reference lines by name, in the unit of the score.
+        weight: c.
     """
 
     folder: RunFolder
     evaluation: Evaluation
+    score: float
     percent: float
+    percent_error: float
+    best_score: float
     best_power: float
     best_step: int
     step: int
     seconds: float
     stopped_by: str
     reference: dict[str, float]
+    weight: float = 1.0
 
     @property
     def finished(self) -> bool:
@@ -67,7 +73,11 @@ class RunResult:
             "stopped_by": self.stopped_by,
             "step": self.step,
             "seconds": self.seconds,
+            "weight": self.weight,
+            "score": self.score,
             "percent": self.percent,
+            "percent_error": self.percent_error,
+            "best_score": self.best_score,
             "best_power": self.best_power,
             "best_step": self.best_step,
             "reference": self.reference,
@@ -154,8 +164,8 @@ def _session(
     try:
         model.set_logger(board.logger() if board else Logger(None, []))
         if board:
-            board.head(settings, reference, built.machine)
-        with stop.listening(), _one_thread():
+            board.head(settings, reference, built.machine, built.weight)
+        with stop.listening(), one_thread():
             stopped_by = _learn(built, steps, every)
             # a stopped run goes on from its checkpoint: the evaluation is not part of it
             evaluation = _finish(evaluations, log) if stopped_by in FINISHED else evaluations.measure()
@@ -165,13 +175,17 @@ def _session(
         result = RunResult(
             folder=folder,
             evaluation=evaluation,
-            percent=100.0 * evaluation.power / evaluations.optimum,
+            score=evaluations.score(evaluation),
+            percent=evaluations.percent(evaluation),
+            percent_error=evaluations.percent_error(evaluation),
+            best_score=evaluations.best_score,
             best_power=evaluations.best_power,
             best_step=evaluations.best_step,
             step=model.num_timesteps,
             seconds=clock.seconds,
             stopped_by=stopped_by,
             reference=reference,
+            weight=built.weight,
         )
         write(folder.result_file, to_json(result.to_dict()))
     finally:
@@ -201,10 +215,14 @@ def _finish(evaluations: Evaluate, log: PhysicsLog) -> Evaluation:
 
 def _reference(built: Built, folder: RunFolder) -> dict[str, float]:
     """The reference lines, computed once per run."""
-    if not folder.reference_file.is_file():
+    lines = folder.reference() if folder.reference_file.is_file() else None
+    # with a weight they once were powers
+    if lines is None or (built.weight != 1.0 and lines.pop("weight", None) != built.weight):
         with checkpoint.undisturbed_rng():
-            write(folder.reference_file, to_json(reference_lines(built.machine, built.dt)))
-    return folder.reference()
+            lines = reference_lines(built.machine, built.dt, built.weight)
+        told = lines if built.weight == 1.0 else {"weight": built.weight, **lines}
+        write(folder.reference_file, to_json(told))
+    return lines
 
 
 def _settings(config: RunConfig, built: Built) -> dict[str, bool | int | float | str]:
@@ -213,14 +231,3 @@ def _settings(config: RunConfig, built: Built) -> dict[str, bool | int | float |
     agent = {**data["agent"], "hyperparameters": built.hyperparameters}
     flat = flatten({"environment": data["environment"], **agent})
     return {name: v if isinstance(v, (bool, int, float, str)) else str(v) for name, v in flat.items()}
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """The matrices are small: a second thread costs more than it gains."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -96,10 +96,10 @@ def test_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_more_than_the_optimum_is_a_bug(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def wrong(machine: TwoLevelEngine, dt: float) -> Certificate:
-        return dataclasses.replace(certify(machine, dt), upper=0.5)
+    def wrong(machine: TwoLevelEngine, dt: float, weight: float) -> Certificate:
+        return dataclasses.replace(certify(machine, dt, weight), upper=0.5)
 
-    monkeypatch.setattr(module, "certify", wrong)
+    monkeypatch.setattr(module, "certified", wrong)
     assert main(["compare", ENV, "--no-report"]) == 1
     out = capsys.readouterr().out
     assert "BUG: fast Otto" in out

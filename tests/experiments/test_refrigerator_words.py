@@ -17,8 +17,9 @@ from szilard.agents.open_loop import CycleAgent
 from szilard.envs.style import REFRIGERATOR, words_of
 from szilard.experiments.board import Board
 from szilard.experiments.callbacks import PhysicsLog
-from szilard.experiments.compare import Comparison, Contender, describe_certificate, measure, merits_of, units_caption
+from szilard.experiments.compare import Comparison, Contender, measure
 from szilard.experiments.learning_figures import comparison_figure
+from szilard.experiments.merits import describe_certificate, merits_of, units_caption
 from szilard.experiments.publish import publish
 from szilard.experiments.reference import BEST_KNOWN, OPTIMUM, goal, optimum
 from szilard.physics.cycles.certificate import certify
@@ -127,7 +128,7 @@ def test_tags_of_a_refrigerator(tmp_path: Any) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     found = evaluate(CycleAgent(COOLING, DT), MACHINE, DT, n_starts=2)
-    built: Any = SimpleNamespace(machine=MACHINE)
+    built: Any = SimpleNamespace(machine=MACHINE, weight=1.0)
     board = Board(tmp_path)
     board.head({"seed": 0}, {"best_known": 1e-3}, MACHINE)
     board.evaluation(built, found, 5, 50.0, {"best_known": 1e-3})

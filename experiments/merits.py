@@ -1,0 +1,179 @@
+"""Figures of merit for people and files: which a machine has, what they are called, and the optimum in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..agents.evaluation import carnot_bound
+from ..envs.style import Units, units_of, words_of
+from ..physics.cycles.certificate import Certificate as CycleCertificate
+from ..physics.cycles.cycle import LimitCycle
+from ..physics.machine import Machine
+from .optima import Certificate, protocol_data, protocol_of
+from .reference import goal
+
+if TYPE_CHECKING:
+    from ..physics.feedback.average import Average
+    from ..physics.feedback.protocol import Protocol
+
+SHOWN_STEPS = 12
+"""Steps of a cycle that are written out."""
+
+
+class Column(NamedTuple):
+    """One figure of merit.
+
+    Attributes:
+        key: in the data.
+        name: in files of comma-separated values.
+        heading: in tables.
+        digits: after the point; negative: significant digits of the largest value of the column.
+    """
+
+    key: str
+    name: str
+    heading: str
+    digits: int
+
+
+KEYS = (
+    "power", "power_error", "objective", "percent", "efficiency", "efficiency_ratio", "entropy_production_rate",
+    "dissipation_rate", "read_fraction", "period",
+)  # fmt: skip
+"""All figures of merit; ``columns_of`` says which of them a machine has."""
+
+
+def columns_of(machine: Machine, certificate: Certificate) -> tuple[Column, ...]:
+    """The figures of merit of an engine, a refrigerator or a demon, by its names; the keys are the same for all."""
+    words, aim, noisy = words_of(machine), goal(certificate.upper, machine), machine.is_stochastic
+    columns = [Column("power", words.power_tag, words.power, -5 if noisy else -7)]
+    if noisy:
+        columns.append(Column("power_error", f"{words.power_tag}_error", "± error", -2))
+    if certificate.weight < 1.0:
+        columns.append(Column("objective", "objective", f"r_c, c = {certificate.weight:g}", -5 if noisy else -7))
+    columns += [
+        Column("percent", aim.tag, f"% of {aim.name}", 2),
+        Column("efficiency", words.efficiency_tag, words.efficiency, 4),
+    ]
+    if words.ratio != words.efficiency:  # of a demon the bound is 1
+        columns.append(Column("efficiency_ratio", f"{words.efficiency_tag}_ratio", words.ratio, 4))
+    if noisy:
+        columns.append(Column("dissipation_rate", words.dissipation_tag, words.dissipation, -5))
+        columns.append(Column("read_fraction", "read_fraction", "steps that read", 4))
+    else:
+        columns.append(Column("entropy_production_rate", words.dissipation_tag, words.dissipation, -6))
+        columns.append(Column("period", "period", "period", -4))
+    return tuple(columns)
+
+
+def units_caption(machine: Machine) -> str:
+    """The units of ``columns_of`` in words."""
+    units, words = units_of(machine), words_of(machine)
+    error = "; error: standard error of the mean" if machine.is_stochastic else ""
+    if units == Units():
+        return f"natural units: {machine.natural_units}; entropy in nats{error}"
+    period = "" if machine.is_stochastic else f", period in {units.time}"
+    parts = f"{words.power} in {units.power}, {words.dissipation} in nats x {units.rate}{period}"
+    return f"{parts} ({machine.natural_units}){error}"
+
+
+def merits_of(limit: LimitCycle) -> list[tuple[str, float]]:
+    """The figures of merit of a cycle for people, by the names of the machine; what is undefined is left out."""
+    machine = limit.cycle.machine
+    words, known = words_of(machine), limit.summary()
+    for key in ("efficiency", "carnot_efficiency", "efficiency_ratio", "cop"):
+        known.pop(key, None)
+    efficiency, bound = (
+        (limit.cop, limit.carnot_cop) if machine.is_refrigerator else (limit.efficiency, limit.carnot_efficiency)
+    )
+    named = {words.power if key == "power" else key.replace("_", " "): float(value) for key, value in known.items()}
+    named |= {words.efficiency: efficiency, f"Carnot {words.efficiency}": bound}
+    named[words.ratio] = efficiency / bound if bound > 0 else math.nan
+    return [(name, value) for name, value in named.items() if math.isfinite(value)]
+
+
+def merits_of_average(machine: Machine, found: Average) -> list[tuple[str, float]]:
+    """The figures of merit of a protocol for people; what is undefined, or exact, is left out."""
+    words = words_of(machine)
+    named = {words.power: found.power, "its standard error": found.standard_error or math.nan}
+    named[words.dissipation] = found.dissipation_rate
+    if machine.is_refrigerator:
+        erasure = found.record_rate / float(machine.betas.min())
+        gain, cost = found.power, erasure - sum(found.heat_rates)
+    else:
+        gain, cost = found.power, found.record_rate / float(machine.betas.min())
+    if gain > 0.0 and cost > 1e-12 * machine.power_unit:
+        named[words.efficiency] = gain / cost
+        named[f"bound of it ({words.bound})"] = carnot_bound(machine)
+    named["information gain"] = found.information_rate
+    named |= {
+        f"fraction of {name}": share
+        for name, share in zip(machine.control_space.choices, found.choice_fractions, strict=True)
+        if share > 0.0
+    }
+    return [(name, float(value)) for name, value in named.items() if math.isfinite(value)]
+
+
+def describe_certificate(certificate: Certificate) -> list[str]:
+    """The certificate in words."""
+    power = certificate.weight == 1.0
+    lower, upper = certificate.power_bounds if power else (certificate.lower, certificate.upper)
+    what = f"the {words_of(certificate.machine).power}" if power else f"r_c, c = {certificate.weight:g}"
+    width = "" if math.isnan(certificate.gap) else f", relative width {certificate.gap:.1e}"
+    head = f"Certified optimum of {what}, dt = {certificate.dt:g}: {lower:.8g} <= optimum <= {upper:.8g}{width}"
+    if math.isinf(upper):
+        best = goal(None, certificate.machine).words.removeprefix("the ").capitalize()
+        head = f"{best} for {what}, dt = {certificate.dt:g}: {lower:.8g} <= optimum (no upper bound is known)"
+    return [
+        head,
+        f"  lower bound: {certificate.lower_source}",
+        f"  upper bound: {certificate.upper_source}",
+        *_best_in_words(certificate),
+    ]
+
+
+def _best_in_words(certificate: Certificate) -> list[str]:
+    """The steps of the best cycle, or what the best protocol does."""
+    if isinstance(certificate, CycleCertificate):
+        cycle = certificate.cycle
+        controls = [", ".join(f"{v:.4f}" for v in step) for step in cycle.values]
+        names = cycle.word.split() or [""] * len(cycle)
+        steps = " | ".join(f"{a} {u}".strip() for a, u in zip(names, controls, strict=True))
+        return [f"  best cycle, {len(cycle)} steps: {steps if len(cycle) <= SHOWN_STEPS else 'see --json'}"]
+    protocol = protocol_of(certificate)
+    return [] if protocol is None else [f"  best protocol: {line}" for line in protocol_in_words(protocol)]
+
+
+def protocol_in_words(protocol: Protocol) -> list[str]:
+    """What a protocol does, and its parameters; one line each."""
+    lines, data = [protocol.label], protocol_data(protocol)
+    controls = data.pop("controls", None)
+    if controls is not None:
+        steps = " | ".join(f"{u:.5f}" for u in controls)
+        lines.append(f"u after outcome 0, negative after outcome 1: {steps} | measure")
+    told = {k: v for k, v in data.items() if k not in ("type", "label")}
+    if told:
+        lines.append(", ".join(f"{name} = {_short(value)}" for name, value in told.items()))
+    return lines
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} {_short(v)}" for k, v in value.items())
+    if isinstance(value, (list, tuple)):
+        return " ".join(map(_short, value))
+    return str(value)
+
+
+def cells(values: Sequence[float], digits: int) -> list[str]:
+    """Numbers of one column with the same number of digits after the point; a dash where undefined."""
+    if digits < 0:
+        largest = max((abs(v) for v in values if math.isfinite(v)), default=0.0)
+        digits = max(0, -digits - 1 - math.floor(math.log10(largest))) if largest > 0 else 0
+    # + 0.0: no minus sign before zero
+    texts = (f"{v:.5e}" if digits > 12 else f"{round(v, digits) + 0.0:.{digits}f}" for v in values)
+    return [text if math.isfinite(v) else "–" for text, v in zip(texts, values, strict=True)]
