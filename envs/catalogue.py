@@ -116,6 +116,7 @@ CATALOGUE: tuple[Entry, ...] = (
             "Erdman2024": {"E0": 5.0, "u_max": 0.8, "beta": 1.0, "g": 1.0, "dt": 0.07},
         },
         baselines=("always_measure", "fixed_wait", "belief_optimum", "idle"),
+        references="machines.feedback_demon_references:FEEDBACK_DEMON_REFERENCES",
         tags=("demon", "certified optimum"),
     ),
     Entry(
@@ -125,6 +126,7 @@ CATALOGUE: tuple[Entry, ...] = (
             "default": {"e": 1.0, "T": 1.0, "gamma": 1.0, "t0": 0.5, "dt": 0.05},
         },
         baselines=("always_measure", "fixed_wait", "idle"),
+        references="machines.dead_time_references:DEAD_TIME_REFERENCES",
         tags=("demon", "certified optimum"),
     ),
     Entry(
@@ -139,6 +141,7 @@ CATALOGUE: tuple[Entry, ...] = (
             },
         },
         baselines=("always_measure", "fixed_wait", "bayes_feedback", "belief_optimum", "idle"),
+        references="machines.coupled_qubits_references:TWO_QUBIT_DEMON_REFERENCES",
         tags=("demon",),
     ),
     Entry(
@@ -154,6 +157,7 @@ CATALOGUE: tuple[Entry, ...] = (
             },
         },
         baselines=("always_measure", "fixed_wait", "bayes_feedback", "belief_optimum", "idle"),
+        references="machines.coupled_qubits_references:CONTINUOUS_DEMON_REFERENCES",
         tags=("demon",),
     ),
     Entry(
@@ -165,6 +169,7 @@ CATALOGUE: tuple[Entry, ...] = (
         baselines=(
             "always_measure", "swap", "swap_measure", "conditional_swap", "bayes_feedback", "belief_optimum", "idle",
         ),
+        references="machines.coupled_qubits_references:MEASUREMENT_REFRIGERATOR_REFERENCES",
         tags=("refrigerator", "demon"),
     ),
 )  # fmt: skip

@@ -168,6 +168,12 @@ DEMON_REFERENCES: tuple[Reference, ...] = (
     _reference("DEM-37", "power there", 0.17822847, 8, lambda: DEAD_TIME.best_power),
 )
 
+_CONTINUOUS = {id for row in GAUSSIAN for id in row[:2]}
+CONTINUOUS_DEMON_REFERENCES = tuple(r for r in DEMON_REFERENCES if r.id in _CONTINUOUS)
+"""The part of ``DEMON_REFERENCES`` with continuous read-out."""
+TWO_QUBIT_DEMON_REFERENCES = tuple(r for r in DEMON_REFERENCES if r.id not in {*_CONTINUOUS, "DEM-36", "DEM-37"})
+"""The rest, without the dead time of one qubit."""
+
 MEASUREMENT_REFRIGERATOR_REFERENCES: tuple[Reference, ...] = (
     _reference("REF-01", "excited population of qubit 1", 0.11920292, 8, lambda: UNCOUPLED.p1),
     _reference("REF-02", "excited population of qubit 2", 0.07585818, 8, lambda: UNCOUPLED.p2),
