@@ -243,7 +243,7 @@ def _long_average(
         standard_error=_standard_error(powers),
         choice_fractions=fractions,
         dissipations=dissipations,
-        read_fraction=float(record.read.mean()),
+        read_fraction=float(np.mean([record.read[-n:, k].mean() for k, n in enumerate(lengths)])),
     )
 
 

@@ -84,7 +84,7 @@ def _shown(front: Front) -> Result:
     rows: list[tuple[Any, ...]] = []
     for row in data["fronts"]:
         told = [_percent(row[name], row["seeds"]) for name in ("hypervolume_ratio", "shared_ratio")]
-        ratio = (f"{100 * row['ratio'].get(w, math.nan):.1f}".replace("nan", "–") for w in weights)
+        ratio = (f"{round(100 * row['ratio'].get(w, math.nan), 1) + 0.0:.1f}".replace("nan", "–") for w in weights)
         rows.append((row["label"], row["seeds"], *told, *ratio))
     header = ("front", "seeds", "hypervolume %", "time-shared %", *(f"c={w}" for w in weights))
     words = words_of(front.machine)
