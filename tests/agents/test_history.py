@@ -100,6 +100,57 @@ def test_the_hybrid_agent_asks_the_environment_for_the_layout(
         th.testing.assert_close(mine, restored, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize(("kwargs", "expected"), [({}, ObserverFeatures), ({"observer": False}, HistoryFeatures)])
+def test_a_record_of_outcomes_is_followed_like_heat(
+    kwargs: dict[str, Any], expected: type[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("szilard.agents.observer.FIRST", 3)
+    config = {
+        "environment": {"id": "TwoQubitDemon-v0", "parameters": {"observation": "history", "history": 6}},
+        "agent": {
+            "n_envs": 4,
+            "hyperparameters": {
+                "learning_starts": 8, "batch_size": 8, "gradient_steps": 1, "policy_kwargs": kwargs,
+            },
+        },
+    }  # fmt: skip
+    made = build(RunConfig.from_dict(config).resolved())
+    features: Any = made.model.policy.features
+    assert type(features) is expected
+    assert (features.steps, features.width) == (6, 1 + 5 + 2)  # strength, five operations, two detectors
+    made.model.learn(24)
+    assert np.isfinite(made.model.predict(made.model.observation_space.sample())[0]).all()
+
+
+def test_the_observer_can_follow_projective_outcomes_exactly() -> None:
+    """Bayes' rule as an observer: relax with rate .3 towards .2 (choice 0), or measure (choice 1)."""
+    net = ObserverFeatures(8 * 3, (8, 0, 2, 0, 1), n_frequencies=0)
+
+    class Bayes(th.nn.Module):
+        def forward(self, done: th.Tensor) -> th.Tensor:
+            measures = done[..., 1:]
+            parts = [th.zeros(*done.shape[:-1], size) for size in net.sizes]
+            matrix, push, read, offset, gain = parts
+            matrix[..., :1] = 0.7 + 0.3 * measures
+            push[..., :1] = 0.06 * (1 - measures)
+            read[..., :1], gain[..., :1] = 2.0 * measures, 0.5 * measures
+            offset[...] = -measures
+            return th.cat(parts, -1)
+
+    net.maps = Bayes()  # type: ignore[assignment]
+    choices, outcomes = th.tensor([0, 0, 1, 0, 0, 0, 1, 0]), th.tensor([0.0, 0, 1, 0, 0, 0, -1, 0])
+    rows = th.cat((th.eye(2)[choices], outcomes[:, None]), 1)[None]
+    with th.no_grad():
+        net.start.zero_()
+        state, missed = net.follow(rows)
+    p, expected = 0.0, []
+    for choice, outcome in zip(choices.tolist(), outcomes.tolist(), strict=True):
+        expected.append(outcome - (2 * p - 1) if choice else 0.0)  # against the mean that Born's rule gives
+        p = 0.5 * (1 + outcome) if choice else p + 0.3 * (0.2 - p)
+    assert state[0, 0].item() == pytest.approx(p, abs=1e-6)
+    np.testing.assert_allclose(missed[0, :, 0].numpy(), expected, atol=1e-6)
+
+
 # ---- the observer ------------------------------------------------------------------------------------------------
 
 
