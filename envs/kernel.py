@@ -55,7 +55,7 @@ class Kernel:
         dt: duration of a step (time unit of the machine), > 0.
         reward: a ``Reward``, its name, or weights by name; ``None``: ``"shaped_power"`` where the state is seen, else
             ``"measured_power"``, which can be measured without knowing the state, or with detectors ``"heat_flux"``,
-            see ``observations``.
+            see ``observations``, or of a machine that stores energy ``"power"``.
         check_laws: audit the first and second law in every step.
         keep_history: keep the last steps of system 0 for rendering.
         observation, history: what the agent sees, see ``make_view``.
@@ -82,7 +82,7 @@ class Kernel:
         check_positive("dt", dt)
         self.machine, self.num, self.dt = machine, num, float(dt)
         self.view = make_view(machine, num, self.dt, observation, history)
-        blind = "heat_flux" if machine.detector_names else "measured_power"
+        blind = "heat_flux" if machine.detector_names else "power" if machine.stores_energy else "measured_power"
         usual = "shaped_power" if observation == "state" else blind
         self.reward = make_reward(usual if reward is None else reward)
         self.weight = None if weight is None else Weight(weight, num)
@@ -200,6 +200,9 @@ class Kernel:
             "state": after,
         }
         ledger |= more
+        exergy = machine.exergy_change(flows)
+        if exergy is not None:
+            ledger["exergy_change"] = exergy
         if flows.information is not None:
             ledger["information"] = flows.information
         if flows.record is not None:

@@ -56,8 +56,9 @@ class MachineEnv(_OfKernel, gym.Env[NDArray[np.float32], Any]):
     """A thermal machine as a Gymnasium environment.
 
     Description:
-        One step switches the controls at once and holds them for ``dt``. The task is continuing: it never
-        terminates, the time limit truncates it, and the figure of merit is a long-run average.
+        One step switches the controls at once (some ramp them, as the machine says) and holds them for ``dt``. The
+        task is continuing: the time limit truncates it, and the figure of merit is a long-run average. It terminates
+        only where the machine is used up (``Machine.ended``), such as a cell without fuel.
     Action:
         ``{"control": Box(-1, 1, (m,)), <choice name>: Discrete(n)}``; the control is scaled to its physical range.
         A machine with only one of the two has that space bare. For algorithms that need a plain ``Box`` or
@@ -76,7 +77,7 @@ class MachineEnv(_OfKernel, gym.Env[NDArray[np.float32], Any]):
         ``energy_change``, ``entropy_change``, ``entropy_production``, ``law_residual``, ``control``, ``choice``,
         ``state`` (in black-box mode too: it is for whoever evaluates). Flows into the system are positive; ``power``
         is what the machine is for, extracted work or (of a refrigerator) heat from the cold bath, per time. With a
-        weight also ``weight``; with detectors ``measurement_energy``, ``information`` and ``record`` (nats),
+        weight also ``weight``; of a cell ``exergy_change``; with detectors ``measurement_energy``, ``information`` and ``record`` (nats),
         ``dissipation`` (nats, what the output costs) and ``outcome``, what each detector showed (0: not read).
     Starting state:
         Drawn by the machine, or ``reset(options={"state": array})``. A range of weights is drawn from in every episode,
@@ -129,7 +130,8 @@ class MachineEnv(_OfKernel, gym.Env[NDArray[np.float32], Any]):
             self.render()
         # scalars as Python numbers, vectors as arrays
         info = {name: column[0] if column.ndim > 1 else column.item() for name, column in ledger.items()}
-        return self.kernel.observe()[0], self._reward(reward[0]), False, False, info
+        ended = bool(self.machine.ended(self.kernel.state)[0])
+        return self.kernel.observe()[0], self._reward(reward[0]), ended, False, info
 
     @staticmethod
     def _reward(reward: Any) -> Any:
@@ -176,7 +178,7 @@ class MachineEnv(_OfKernel, gym.Env[NDArray[np.float32], Any]):
 class MachineVectorEnv(_OfKernel, VectorEnv[NDArray[np.float32], Any, Any]):
     """K copies of a thermal machine stepped as one batch; the same kernel as ``MachineEnv``.
 
-    Autoreset is SAME_STEP: the step that truncates returns the first observation of the next episode, with the last
+    Autoreset is SAME_STEP: the step that ends an episode returns the first observation of the next episode, with the last
     one in ``info["final_obs"]``. With ``reset(seed=s)`` copy k behaves like a ``MachineEnv`` with seed s + k.
 
     Args:
@@ -254,16 +256,18 @@ class MachineVectorEnv(_OfKernel, VectorEnv[NDArray[np.float32], Any, Any]):
             truncated = np.zeros(self.num_envs, dtype=bool)
         else:
             truncated = self.elapsed >= self.max_episode_steps
+        terminated = self.machine.ended(self.kernel.state)
+        done = terminated | truncated
         info: dict[str, Any] = ledger | {f"_{name}": self._everywhere for name in ledger}
         observation = self.kernel.observe()
-        if truncated.any():
+        if done.any():
             # the ledger of this step stays where it was: it belongs to the step, not to the next episode
-            info |= {"final_obs": observation, "_final_obs": truncated, "final_info": ledger, "_final_info": truncated}
-            rows = np.flatnonzero(truncated)
+            info |= {"final_obs": observation, "_final_obs": done, "final_info": ledger, "_final_info": done}
+            rows = np.flatnonzero(done)
             self.kernel.reset(rows)
             self.elapsed[rows] = 0
             observation = self.kernel.observe()
-        return observation, reward, np.zeros(self.num_envs, dtype=bool), truncated, info
+        return observation, reward, terminated, truncated, info
 
     def render(self) -> Any:
         """Copy 0's recent past as an array (height, width, 3) of uint8, in a tuple as Gymnasium asks."""

@@ -82,6 +82,8 @@ class Machine(ABC):
     """What the power P of this machine is: the cooling power (heat from the coldest bath), or the extracted work."""
     natural_units: ClassVar[str] = "hbar = k_B = 1"
     """The constants that are 1, for tables and reports."""
+    stores_energy: ClassVar[bool] = False
+    """Whether it holds so much energy (fuel, a charge) that heat and work need not balance in the long run."""
 
     # ---- what it is: subclasses define all of it, once per object ----------------------------------------------
 
@@ -141,6 +143,10 @@ class Machine(ABC):
         With a detector the information may be free, but not the memory: then it is the entropy of the record.
         """
         return flows.entropy_production(self.betas) if flows.record is None else flows.record
+
+    def exergy_change(self, flows: EnergyFlows) -> FloatArray | None:
+        """Change of B = U - T0 S per step, shape (K,), energy; ``None`` for a machine without surroundings T0."""
+        return None
 
     @property
     def is_stochastic(self) -> bool:
@@ -213,6 +219,10 @@ class Machine(ABC):
         """Smallest and largest observation over all physical states, each of shape (n_obs,)."""
 
     # ---- dynamics ---------------------------------------------------------------------------------------------
+
+    def ended(self, state: FloatArray) -> np.ndarray:
+        """Whether the machine is used up in the states (K, n), bool (K,): an episode terminates there."""
+        return np.zeros(len(state), dtype=bool)
 
     @abstractmethod
     def initial_state(self, uniforms: FloatArray) -> FloatArray:
