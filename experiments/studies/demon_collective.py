@@ -50,8 +50,9 @@ SINGLE, BOTH = "two parallel one-qubit set-ups", "one two-qubit set-up"
 
 ABOUT = (
     "Work per cycle when both qubits of one set-up are read and reset, against two parallel set-ups of which one qubit "
-    "is read and flipped where that pays. The paper says that the collective read-out gains more and fluctuates more; "
-    "in this model the first holds for ferromagnetic coupling, where the excess is 4 |g| p(both excited). Fluctuations "
+    "is read and flipped where that pays. A review of the paper says that the collective read-out gains more and "
+    "fluctuates more; in this model the first holds for ferromagnetic coupling, where the excess is "
+    "4 |g| p(both excited). Fluctuations "
     "are those of the work resolved by a final energy measurement. No figure of the paper was available: the numbers "
     "are those of this model."
 )
@@ -210,7 +211,7 @@ def _figure(
     caption(
         figure,
         "$e_1 = e_2 = k_BT$, projective read-out, complete thermalisation; the work is resolved by a final energy "
-        "measurement. Trends stated by the paper: reading both qubits gains more and fluctuates more; "
+        "measurement. Trends told by a review of the paper: reading both qubits gains more and fluctuates more; "
         "true in this model for $g < 0$ (ferromagnetic). Model after Bhandari et al., Entropy 25, 204 (2023).",
     )
     return figure

@@ -41,9 +41,9 @@ WINDOW, EQUAL = (0.5, 4.0), (1.0, 1.0)
 
 ABOUT = (
     "Heat per cycle of a demon that reads qubit 1 projectively along z, rotates it in the best way and lets both "
-    "qubits thermalise. The paper says that the heat grows monotonically with the coupling in a situation that is "
-    "favourable for feedback; in this model that is true in a window of ferromagnetic couplings. No figure of the "
-    "paper was available: the numbers are those of this model."
+    "qubits thermalise. A review of the paper says that the heat grows monotonically with the coupling in a situation "
+    "that is favourable for feedback; in this model that is true in a window of ferromagnetic couplings. No figure "
+    "of the paper was available: the numbers are those of this model."
 )
 
 
@@ -156,9 +156,9 @@ def _figure(
     right.set_xlim(0.0, 4.0)
     caption(
         figure,
-        "One-qubit read-out, projective, best rotation of qubit 1, complete thermalisation. Trend stated by the "
-        "paper: the heat grows with the coupling; in this model in the shaded window. Model after Bhandari et al., "
-        "Entropy 25, 204 (2023).",
+        "One-qubit read-out, projective, best rotation of qubit 1, complete thermalisation. Trend told by a review "
+        "of the paper: the heat grows with the coupling; in this model in the shaded window. Model after Bhandari "
+        "et al., Entropy 25, 204 (2023).",
     )
     return figure
 

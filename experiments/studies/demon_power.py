@@ -47,7 +47,8 @@ FORM = "closed form"
 ABOUT = (
     "A qubit is measured and reset, touches the bath for a time tau, and waits for a dead time t0: its power against "
     "tau for several dead times, the best contact time, and what is left of it when the erasure of the records is "
-    "paid at Landauer's price: always a loss. Numbers of this model; the paper names no dead time."
+    "paid at Landauer's price: always a loss. No figure of the paper was available: the numbers are those of this "
+    "model."
 )
 
 

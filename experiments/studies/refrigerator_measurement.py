@@ -276,8 +276,8 @@ def _figure(data: Data, ideal: UncoupledRefrigerator) -> Figure:
     caption(
         figure,
         f"$e_1 = {E1:g}$, $e_2 = {E2:g}$, $T_1 = {T1:g}$ in units of $k_BT_2$; contact of length {CONTACT:g}"
-        r"$/\gamma$ in (b-d). Trend stated by the paper: both refrigerate more than either; in this model in (a), and "
-        "inside of the black lines in (d). Model after Bhandari et al., Entropy 25, 204 (2023).",
+        r"$/\gamma$ in (b-d). Trend told by a review of the paper: both refrigerate more than either; in this model in "
+        "(a), and inside of the black lines in (d). Model after Bhandari et al., Entropy 25, 204 (2023).",
     )
     return figure
 

@@ -29,8 +29,8 @@ REFERENCE_VALUE = "reference value"
 SECOND_WAY = "computed a second way"
 """Source of a check against another computation of the same number."""
 
-TREND = "trend of the paper"
-"""Source of a check of a claim whose numbers were not available."""
+TREND = "trend (a review)"
+"""Source of a check of a claim of the paper that is known from a review only, without numbers."""
 
 Z_SCORE = 4.0
 """Standard errors that a Monte Carlo mean may be off."""
