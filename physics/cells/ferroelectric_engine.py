@@ -23,12 +23,16 @@ import numpy as np
 from ..control import ControlSpace, FloatArray, IntArray, Range
 from ..machine import parameter
 from ..validation import ParameterError, check_finite, check_positive
-from .cell import Cell, Flow
+from .cell import Cell, Flow, Ledger
 from .discrete import Array
+from .film_step import SMALL, Contact, Film, contact
 from .landau import Landau
 
 NONE, COLD, HOT = range(3)
 """Indices of the bath choice."""
+
+FEW = 12
+"""Up to so many films are stepped one by one with plain floats, which is faster than arrays."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ class FerroelectricEngine(Cell):
     E_low: float = parameter(2.0e6, "V/m", "smallest field")
     E_high: float = parameter(10.0e6, "V/m", "largest field")
     volume: float = parameter(1.0e-3, "m3", "volume of the film; 1 litre")
-    max_sub_step: float = parameter(5.0e-3, "s", "longest sub-step of the integrator")
+    max_sub_step: float = parameter(1.0e-3, "s", "longest sub-step of the integrator")
 
     def __post_init__(self) -> None:
         for name in ("cv", "rho", "T_cold", "T_hot", "tau", "volume", "max_sub_step"):
@@ -166,6 +170,38 @@ class FerroelectricEngine(Cell):
     @property
     def longest_sub_step(self) -> float:
         return self.max_sub_step
+
+    # ---- the stepper, written out for two variables -----------------------------------------------------------
+
+    @cached_property
+    def film(self) -> Film:
+        """The material, for ``film_step``."""
+        p, theta = (SMALL * self.scales).tolist()
+        return Film(self.a0, self.T0, self.b, self.c, self.d, self.cv, self.rho, self.ambient, (p, theta))
+
+    def advance(
+        self, x: FloatArray, theta: FloatArray, start: FloatArray, end: FloatArray, choice: IntArray, dt: float
+    ) -> Ledger:
+        """As ``Cell.advance``, with analytic derivatives; what they cannot solve is left to the general solver."""
+        count, sizes = len(theta), self.sub_steps(dt).tolist()
+        k_v, bath = self.contact(choice)
+        if count > FEW:
+            done = contact(self.film, x[0], theta, (start[0], end[0]), k_v, bath, sizes)
+        else:
+            columns = (a.tolist() for a in (x[0], theta, start[0], end[0], k_v, bath))
+            rows = [contact(self.film, p, t, (a, b), k, c, sizes) for p, t, a, b, k, c in zip(*columns, strict=True)]
+            done = Contact(*np.array(rows).T)
+        if not np.isfinite(done.p).all():
+            return super().advance(x, theta, start, end, choice, dt)
+        heat = self.volume * np.stack([np.where(choice == b, done.received, 0.0) for b in (COLD, HOT)], axis=1)
+        return Ledger(
+            done.p[None], done.theta, self.volume * done.delivered, heat, self.volume * done.dissipated[None],
+            done.sub_steps.astype(np.int64),
+        )  # fmt: skip
+
+    def contact(self, choice: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Conductance per volume, W/(m3 K), 0 without contact, and temperature of the bath, K; shape of ``choice``."""
+        return np.where(choice == NONE, 0.0, self.cv / self.tau), np.where(choice == HOT, self.T_hot, self.T_cold)
 
     # ---- states -----------------------------------------------------------------------------------------------
 
