@@ -305,8 +305,10 @@ class Tensorboard(Command):
 
 @dataclass(kw_only=True)
 class Demo(Command):
-    """Train the default agent on the two-level engine, for 45 seconds at most, then compare it with the optimum."""
+    """Train the default agent for 45 seconds at most, then compare it with the optimum or the best known."""
 
+    env: Annotated[Positional[str], arg(metavar="ENV")] = "szilard/TwoLevelEngine-v0"
+    """Id of the system, see `szilard list`."""
     also: tuple[str, ...] = ()
     """Further algorithms to train and compare, for example `ppo dqn`."""
     time_limit: float = 45.0
@@ -326,7 +328,7 @@ class Demo(Command):
 
         for name in self.also:
             check_choice("also", name, PRESETS)
-        default = Train(env="szilard/TwoLevelEngine-v0", steps=self.steps, run_dir=self.run_dir)
+        default = Train(env=self.env, steps=self.steps, run_dir=self.run_dir)
         further = [replace(default, algorithm=name, steps=None, run_dir=None) for name in self.also]
         trained = []
         for one in (default, *further):

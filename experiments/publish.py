@@ -126,17 +126,18 @@ def trajectories(rows: Sequence[Row], machine: Machine, dt: float, weight: float
     for row in rows:
         who, found = row.contender, row.evaluation
         stretches[who.label] = play(who.agent, machine, dt, who.encoding, who.levels, settings=who.settings)
-        told = f"{words.power} $P$ = {_with_error(found.power, found.standard_error)} {unit_math(units.power)}"
+        power = _with_error(found.power, found.standard_error, machine.power_unit)
+        told = f"{words.power} $P$ = {power} {unit_math(units.power)}"
         if weight < 1.0:
-            told += f", $r_c$ = {_with_error(row.objective, row.objective_error)}"
+            told += f", $r_c$ = {_with_error(row.objective, row.objective_error, 1.0)}"
         titles[who.label] = f"{who.label}\n{told}"
     return trajectory_figure(stretches, titles=titles)
 
 
-def _with_error(value: float, error: float) -> str:
-    """A number and its standard error with the same digits; an exact one with four."""
-    if not error > 1e-9 * abs(value):
-        return amount(value, "1", 4)
+def _with_error(value: float, error: float, scale: float) -> str:
+    """A number and its standard error with the same digits; an exact one, up to round-off of ``scale``, with four."""
+    if not error > 1e-9 * scale:
+        return amount(value if abs(value) > 1e-12 * scale else 0.0, "1", 4)
     digits = max(0, 1 - math.floor(math.log10(error)))
     return f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
 

@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
 STEPS = 48
 """Steps that are shown."""
-SAMPLES = 9
-"""Points of the curve inside one step; the first is before it, the second just after the operation."""
+WITHIN = np.concatenate([[0.0], np.linspace(0.0, 1.0, 8)])
+"""Where inside a step there are points; the first is before it, the second just after the operation."""
 MARKERS = (("o", 4.6, "none"), ("D", 2.6, INK), ("s", 2.0, GREY))
 """Marker, size and filling of each detector: where two show the same, both are seen."""
 
@@ -130,22 +130,20 @@ def _inside(
     after: FloatArray,
     outcome: FloatArray,
 ) -> FloatArray:
-    """Dynamical variables along one step, (SAMPLES, n_dynamic), with the noise that it had."""
+    """Dynamical variables along one step, (S, n_dynamic), with the noise that it had."""
     nx = machine.n_dynamic
     if ((outcome != 0.0) & (np.abs(outcome) != 1.0)).any():
         # a record that grows with time: what it was on the way is not known
-        share = np.linspace(0.0, 1.0, SAMPLES)[:, None]
-        return before[:, :nx] + share * (after - before)[:, :nx]
+        return before[:, :nx] + WITHIN[:, None] * (after - before)[:, :nx]
     uniforms = rng.random(machine.n_step_uniforms)[None] if machine.n_step_uniforms else None
-    lengths = dt * np.concatenate([[1e-9], np.linspace(0.0, 1.0, SAMPLES - 1)[1:-1]])
+    lengths = dt * np.maximum(WITHIN[1:-1], 1e-9)
     way = [machine.propagate(before, control, float(t), uniforms).state[:, :nx] for t in lengths]
     return np.concatenate([before[:, :nx], *way, after[:, :nx]])
 
 
 def _times(steps: Trace) -> FloatArray:
-    """Times of the points inside the steps, (N, SAMPLES): the operation takes none."""
-    within = np.concatenate([[0.0], np.linspace(0.0, 1.0, SAMPLES - 1)])
-    return steps.start[:, None] + steps.durations[:, None] * within
+    """Times of the points inside the steps, (N, S): the operation takes none."""
+    return steps.start[:, None] + steps.durations[:, None] * WITHIN
 
 
 @styled
@@ -174,6 +172,7 @@ def trajectory_figure(
     panels = add_axes(
         figure, len(heights), len(stretches), sharex=True, sharey="row", gridspec_kw={"height_ratios": heights}
     )
+    discrete = all((np.abs(s.outcome) <= 1.0).all() for s in stretches.values())
     for j, (name, one) in enumerate(stretches.items()):
         column = panels[:, j]
         for axes in column:
@@ -182,7 +181,7 @@ def trajectory_figure(
             _draw_used(axes, one, k)
         for axes, quantity in zip(column[len(controls) :], quantities[name], strict=False):
             _draw_belief(axes, one, quantity.values)
-        _draw_outcomes(column[-2], one)
+        _draw_outcomes(column[-2], one, discrete)
         _draw_heat(column[-1], one)
         column[0].set_title((titles or {}).get(name, name), loc="left", fontsize=7, pad=2.5)
         column[-1].set_xlabel(label("time", "t", units.time))
@@ -238,8 +237,8 @@ def _row(axes: Axes) -> list[Axes]:
     return list(axes.get_shared_y_axes().get_siblings(axes))  # type: ignore[arg-type]
 
 
-def _draw_outcomes(axes: Axes, one: Stretch) -> None:
-    """What each detector showed, at the beginning of its step."""
+def _draw_outcomes(axes: Axes, one: Stretch, discrete: bool) -> None:
+    """What each detector showed, at the beginning of its step: + or -, or a number."""
     for shape, outcome in zip(MARKERS, one.outcome.T, strict=False):
         marker, size, fill = shape
         read = outcome != 0.0
@@ -250,7 +249,7 @@ def _draw_outcomes(axes: Axes, one: Stretch) -> None:
             markerfacecolor=fill, markeredgewidth=0.8, clip_on=False,
         )  # fmt: skip
     axes.axhline(0.0, color=GREY, linewidth=0.6)
-    if (np.abs(one.outcome) <= 1.0).all():
+    if discrete:
         axes.set_yticks([-1, 1], ["−", "+"])
         axes.set_ylim(-1.7, 1.7)
 

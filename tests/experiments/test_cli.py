@@ -150,6 +150,7 @@ def test_demo(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     expected = {"hybrid_sac, seed 0", "dqn, seed 0", "fast Otto", "slow Otto", "random", "idle"}
     assert expected <= {r["label"] for r in data["rows"]}
     assert Path(data["files"]["report"]).is_file()
+    assert main(["demo", "FeedbackDemn-v0"]) == 2
 
 
 # ---- errors -----------------------------------------------------------------------------------------------------

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from szilard.agents.evaluation import Evaluation, evaluate
 from szilard.agents.open_loop import ProtocolAgent, RandomAgent
 from szilard.envs.catalogue import configure, entry
+from szilard.experiments import callbacks
 from szilard.experiments import compare as module
 from szilard.experiments.callbacks import PhysicsLog
 from szilard.experiments.cli import main
@@ -232,7 +234,14 @@ def test_optimum_of_a_demon(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no limit cycles" in capsys.readouterr().err
 
 
-def test_commands_of_a_demon(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_commands_of_a_demon(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short(*args: Any, **kwargs: Any) -> Evaluation:
+        return evaluate(*args, **{**kwargs, "n_starts": kwargs.get("n_starts") or 8, "window": 64, "burn_in": 16})
+
+    for where in (module, callbacks):
+        monkeypatch.setattr(where, "evaluate", short)
     run = str(tmp_path / "run")
     assert main(["train", "FeedbackDemon-v0", *TINY, "--set", "weight=0.8", "--run-dir", run, "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
