@@ -12,7 +12,7 @@ Source: derived; statements of J. Mater. Chem. A 12, 690 (2024), section 1.1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -24,8 +24,9 @@ from scipy.special import expit, logit
 from ..control import ControlSpace, FloatArray, IntArray, Range
 from ..machine import parameter
 from ..validation import ParameterError, check_positive, check_range
-from .cell import E_CHARGE, K_B, Cell, Flow
+from .cell import E_CHARGE, K_B, Flow
 from .discrete import Array, half_square
+from .electrical import ElectricalCell
 
 K_E = K_B / E_CHARGE
 """k/e, V/K."""
@@ -35,7 +36,7 @@ FROZEN = 1e-6
 
 
 @dataclass(frozen=True)
-class DoubleLayerCell(Cell):
+class DoubleLayerCell(ElectricalCell):
     """Battery cell with two double layers; the defaults are the reference set of the specification.
 
     State: (Q_A, Q_C, s, q_A, theta, I): charges of the double layers (C/cm2), s = ln(x/(1-x)) of the cathode's filling x
@@ -59,7 +60,11 @@ class DoubleLayerCell(Cell):
         "theta": ("temperature above ambient", "K"),
     }
     n_initial_uniforms: ClassVar[int] = 1
+    stores_energy: ClassVar[bool] = True
     channels: ClassVar[tuple[str, ...]] = ("electrolyte", "anode", "cathode")
+    port_controls: ClassVar[tuple[str, ...]] = ("I",)
+    per_area: ClassVar[str] = "/cm2"
+    fuels: ClassVar[tuple[str, ...]] = ("s", "q_A")
 
     mu_A: float = parameter(-2.0, "eV", "chemical potential of the anode")
     mu_E: float = parameter(-3.2, "eV", "chemical potential of the electrolyte")
@@ -214,8 +219,24 @@ class DoubleLayerCell(Cell):
         u_x = nothing - (self.E_C0 - self.e_C * self.T_r) * self.Q_cap
         return (v_a, v_c, u_x, nothing - self.E_A), (nothing, nothing, s_x, nothing)
 
-    def flow(
-        self, x0: Array, x1: Array, temperature: Array, forces: Sequence[Array], values: FloatArray, choice: IntArray
+    def source_of(self, forces: Sequence[Array], temperature: Array) -> tuple[Array, Array]:
+        return forces[0] + forces[1], self.resistance(temperature)
+
+    def source_at(self, state: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return state[:, 0] / self.C_A + state[:, 1] / self.C_C, self.resistance(self.T_a + state[:, 4])
+
+    def drawn(self, voltage: Array, resistance: Array, values: FloatArray, choice: IntArray) -> Array:
+        return self.limited(values[0], voltage, resistance)
+
+    def flow_with(
+        self,
+        x0: Array,
+        x1: Array,
+        temperature: Array,
+        forces: Sequence[Array],
+        values: FloatArray,
+        choice: IntArray,
+        current: Array,
     ) -> Flow:
         v_a, v_c, f_x, f_q = forces
         a_a, a_c = -f_q - v_a, -f_x / self.Q_cap - v_c
@@ -224,7 +245,6 @@ class DoubleLayerCell(Cell):
         j_a = 2.0 * self.i0_A * np.sinh(half * a_a)
         j_c = 4.0 * self.i0_C * np.sqrt(0.25 * (a0 + a1) * (b0 + b1)) * np.sinh(half * a_c)
         r = self.resistance(temperature)
-        current = self.limited(values[0], v_a + v_c, r)
         heats = (r * current * current, j_a * a_a, j_c * a_c)
         return Flow((j_a - current, j_c - current, j_c / self.Q_cap, j_a), heats, current * (v_a + v_c - r * current))
 
@@ -257,12 +277,21 @@ class DoubleLayerCell(Cell):
         """E_C(x, T), V."""
         return self.E_C0 + self.e_C * (temperature - self.T_r) + temperature * self.mixing_slope(logit(x))
 
-    def terminal(self, state: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Terminal voltage (V) and current (A/cm2) with the held current, (K,) each."""
-        r = self.resistance(self.T_a + state[:, 4])
-        open_circuit = state[:, 0] / self.C_A + state[:, 1] / self.C_C
-        current = self.limited(state[:, 5], open_circuit, r)
-        return open_circuit - r * current, current
+    @property
+    def voltage_scale(self) -> float:
+        return self.E_A + self.E_C0
+
+    @property
+    def capacity(self) -> float:
+        return self.Q_cap
+
+    def passed(self, state: FloatArray) -> FloatArray:
+        return state[:, 3] - state[:, 0]
+
+    def signals(self, state: FloatArray) -> Mapping[str, FloatArray]:
+        """Voltages of the double layers, V_AE and V_EC, and the filling of the cathode."""
+        v_a, v_c = state[:, 0] / self.C_A, state[:, 1] / self.C_C
+        return {"anode.voltage": v_a, "cathode.voltage": v_c, "cathode.filling": expit(state[:, 2])}
 
     def start(self, x: float | None = None) -> FloatArray:
         """In equilibrium at T_a with the filling x (default x0); shape (4,)."""
@@ -271,8 +300,8 @@ class DoubleLayerCell(Cell):
         return np.array([self.C_A * self.E_A, self.C_C * e_c, float(logit(filling)), 0.0])
 
     def reference_energy(self, state: FloatArray) -> FloatArray:
-        """Zero."""
-        return np.zeros(len(state))
+        """All of its energy, J/cm2: shaped power is the power at the terminals."""
+        return self.internal_energy(state)
 
     def initial_state(self, uniforms: FloatArray) -> FloatArray:
         """In equilibrium at T_a with a filling between x0 and 1 - x0; no current."""

@@ -16,7 +16,7 @@ Source: A. I. Khan et al., Nat. Mater. 14, 182 (2015); equations derived.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -26,13 +26,14 @@ import numpy as np
 from ..control import ControlSpace, FloatArray, IntArray, Range
 from ..machine import parameter
 from ..validation import check_integer, check_positive, check_range
-from .cell import EPSILON_0, Cell, Flow
+from .cell import EPSILON_0, Flow
 from .discrete import Array, half_square
+from .electrical import ElectricalCell
 from .landau import Landau
 
 
 @dataclass(frozen=True)
-class FerroelectricCapacitor(Cell):
+class FerroelectricCapacitor(ElectricalCell):
     """Ferroelectric capacitor; the defaults are the set "PZT_eff" of the specification.
 
     State: (P_1 .. P_N, q, theta, V_s) with q = C_b V. Control: the source voltage V_s. Units: SI.
@@ -47,6 +48,7 @@ class FerroelectricCapacitor(Cell):
     bath_names: ClassVar[tuple[str, ...]] = ("ambient", "resistor")
     n_initial_uniforms: ClassVar[int] = 1
     channels: ClassVar[tuple[str, ...]] = ("polarisation",)
+    port_controls: ClassVar[tuple[str, ...]] = ("V_s",)
 
     a0: float = parameter(1.4846149779161e8 / (732.25 - 298.15), "V m/(C K)", "Landau coefficient")
     T0: float = parameter(732.25, "K", "Curie-Weiss temperature")
@@ -85,7 +87,7 @@ class FerroelectricCapacitor(Cell):
 
     @property
     def quantities(self) -> dict[str, tuple[str, str]]:  # type: ignore[override]
-        domains = {name: ("polarisation", "C/m2") for name in self.dynamic_names[: self.n_domains]}
+        domains = dict.fromkeys(self.dynamic_names[: self.n_domains], ("polarisation", "C/m2"))
         return domains | {"q": ("charge of the background", "C"), "theta": ("temperature above ambient", "K")}
 
     @cached_property
@@ -172,15 +174,31 @@ class FerroelectricCapacitor(Cell):
         charge = half_square(x0[-1], x1[-1]) / self.C_b
         return [*(share * u), charge], [*(share * s), 0.0 * charge]
 
-    def flow(
-        self, x0: Array, x1: Array, temperature: Array, forces: Sequence[Array], values: FloatArray, choice: IntArray
+    def source_of(self, forces: Sequence[Array], temperature: Array) -> tuple[Array, Array]:
+        return forces[-1], self.R + 0.0 * temperature
+
+    def source_at(self, state: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return self.voltage(state), np.full(len(state), self.R)
+
+    def drawn(self, voltage: Array, resistance: Array, values: FloatArray, choice: IntArray) -> Array:
+        return (voltage - values[0]) / resistance
+
+    def flow_with(
+        self,
+        x0: Array,
+        x1: Array,
+        temperature: Array,
+        forces: Sequence[Array],
+        values: FloatArray,
+        choice: IntArray,
+        current: Array,
     ) -> Flow:
         share, voltage = self.volume / self.n_domains, forces[-1]
         rates = (voltage / self.L - np.array(forces[:-1]) / share) / self.rho
-        current = (values[0] - voltage) / self.R
         heat = share * self.rho * (rates * rates).sum(axis=0)
-        charging = current - self.A * rates.mean(axis=0)
-        return Flow([*rates, charging], [heat], -values[0] * current, self.R * current * current)
+        charging = -current - self.A * rates.mean(axis=0)
+        loss = self.R * current * current
+        return Flow([*rates, charging], [heat], current * voltage - loss, loss)
 
     def conductances(self, values: FloatArray, choice: IntArray) -> FloatArray:
         return np.stack([np.full(len(choice), self.K), np.zeros(len(choice))])
@@ -200,6 +218,18 @@ class FerroelectricCapacitor(Cell):
         """Q = A <P> + C_b V, C, shape (K,)."""
         return self.A * state[:, : self.n_domains].mean(axis=1) + state[:, self.n_domains]
 
+    @property
+    def voltage_scale(self) -> float:
+        return self.V_max
+
+    def passed(self, state: FloatArray) -> FloatArray:
+        return -self.charge(state)
+
+    def signals(self, state: FloatArray) -> Mapping[str, FloatArray]:
+        """Voltage across the film, its charge, and the mean polarisation."""
+        polarisation = state[:, : self.n_domains].mean(axis=1)
+        return {"film.voltage": self.voltage(state), "film.charge": self.charge(state), "film.P": polarisation}
+
     def start(self) -> FloatArray:
         """All domains near -P_s, V = 0, T = T_a: (P_1 .. P_N, q), shape (N + 1,)."""
         if not (self.imprint_sigma or self.kappa):
@@ -218,8 +248,8 @@ class FerroelectricCapacitor(Cell):
         return np.array([*p, 0.0])
 
     def reference_energy(self, state: FloatArray) -> FloatArray:
-        """Zero."""
-        return np.zeros(len(state))
+        """All of its energy, J: shaped power is the power of the source, taken with the opposite sign."""
+        return self.internal_energy(state)
 
     def initial_state(self, uniforms: FloatArray) -> FloatArray:
         """Poled up or down with equal probability; no voltage, T = T_a."""

@@ -21,7 +21,7 @@ Source: derived; after M. H. Braga et al., Appl. Phys. Rev. 7, 011406 (2020), an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -31,8 +31,9 @@ import numpy as np
 from ..control import ControlSpace, FloatArray, IntArray, Range
 from ..machine import parameter
 from ..validation import ParameterError, check_choice, check_positive, check_range
-from .cell import E_CHARGE, K_B, Cell, Flow
+from .cell import E_CHARGE, K_B, Flow
 from .discrete import Array, half_square, log_of_rest, quarter_fourth
+from .electrical import ElectricalCell
 
 SOURCES = ("chemical", "two_bath", "mechanical", "none")
 """Where the free energy comes from."""
@@ -42,7 +43,7 @@ K_E = K_B / E_CHARGE
 
 
 @dataclass(frozen=True)
-class SelfCyclingCell(Cell):
+class SelfCyclingCell(ElectricalCell):
     """Self-cycling cell; the defaults are set S2 of the specification (interphase, hour scale).
 
     State: (Q_A, y, Q_C, xi_A, xi_C, theta, controls). Controls: ``log_R`` = log10 of the load (Ohm); with
@@ -69,6 +70,8 @@ class SelfCyclingCell(Cell):
     }
     n_initial_uniforms: ClassVar[int] = 2
     channels: ClassVar[tuple[str, ...]] = ("electrolyte", "anode", "cathode", "interface")
+    port_controls: ClassVar[tuple[str, ...]] = ("log_R", "V_ext")
+    fuels: ClassVar[tuple[str, ...]] = ("xi_A", "xi_C")
 
     energy_source: str = parameter("chemical", "-", "where the free energy comes from")
     C_A: float = parameter(4.0, "F", "double layer of the anode")
@@ -142,6 +145,10 @@ class SelfCyclingCell(Cell):
     def b(self) -> float:
         """Landau coefficient, V/C^3."""
         return -self.a_r / self.y0**2
+
+    @property
+    def stores_energy(self) -> bool:  # type: ignore[override]
+        return self.fuelled
 
     @property
     def bath_names(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -233,16 +240,31 @@ class SelfCyclingCell(Cell):
         u_c = nothing - (self.E_C - self.e_C * self.T_r)
         return (v_a, well - v_a, v_c, u_a, u_c), (nothing, -self.a0 * y, nothing, s_a, s_c)
 
-    def flow(
-        self, x0: Array, x1: Array, temperature: Array, forces: Sequence[Array], values: FloatArray, choice: IntArray
+    def source_of(self, forces: Sequence[Array], temperature: Array) -> tuple[Array, Array]:
+        return forces[0] + forces[2], self.R_i / self._activated(temperature, self.E_ion)
+
+    def source_at(self, state: FloatArray) -> tuple[FloatArray, FloatArray]:
+        voltage = (state[:, 0] - state[:, 1]) / self.C_A + state[:, 2] / self.C_C
+        return voltage, self.R_i / self._activated(self.T_a + state[:, 5], self.E_ion)
+
+    def drawn(self, voltage: Array, resistance: Array, values: FloatArray, choice: IntArray) -> Array:
+        return (voltage - self._named(values, "V_ext", 0.0)) / (resistance + 10.0 ** values[0])
+
+    def flow_with(
+        self,
+        x0: Array,
+        x1: Array,
+        temperature: Array,
+        forces: Sequence[Array],
+        values: FloatArray,
+        choice: IntArray,
+        current: Array,
     ) -> Flow:
         v_a, well, v_c, f_a, f_c = forces
         y = half_square(x0[1], x1[1])
         j_a = self.anode_conductance(y, half_square(x0[3], x1[3]), temperature) * (-f_a - v_a)
         j_c = self._activated(temperature, self.E_act) / self.R_C * (-f_c - v_c)
-        r_i = self.R_i / self._activated(temperature, self.E_ion)
-        load, v_ext = 10.0 ** values[0], self._named(values, "V_ext", 0.0)
-        current = (v_a + v_c - v_ext) / (r_i + load)
+        _, r_i = self.source_of(forces, temperature)
         y_rate = -well / self.R_F
         rates = (j_a - current, y_rate, j_c - current, j_a, j_c)
         heats = (r_i * current**2, j_a * (-f_a - v_a), j_c * (-f_c - v_c), self.R_F * y_rate**2)
@@ -274,14 +296,21 @@ class SelfCyclingCell(Cell):
 
     # ---- what is seen and drawn -------------------------------------------------------------------------------
 
-    def terminal(self, state: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Terminal voltage (V) and current (A) with the held controls, (K,) each."""
-        q_a, y, q_c = state[:, 0], state[:, 1], state[:, 2]
-        values = state[:, 6:].T
-        open_circuit = (q_a - y) / self.C_A + q_c / self.C_C
-        r_i = self.R_i / self._activated(self.T_a + state[:, 5], self.E_ion)
-        current = (open_circuit - self._named(values, "V_ext", 0.0)) / (r_i + 10.0 ** values[0])
-        return open_circuit - r_i * current, current
+    @property
+    def voltage_scale(self) -> float:
+        return self.E_A + self.E_C
+
+    @property
+    def capacity(self) -> float | None:
+        """Charge of the fuel that is used up first, C."""
+        return min(self.N0_A, self.N0_C) if self.fuelled else None
+
+    def passed(self, state: FloatArray) -> FloatArray:
+        return state[:, 3] - state[:, 0]
+
+    def signals(self, state: FloatArray) -> Mapping[str, FloatArray]:
+        """Voltages of the two double layers."""
+        return {"anode.voltage": (state[:, 0] - state[:, 1]) / self.C_A, "cathode.voltage": state[:, 2] / self.C_C}
 
     def start(self, v_a: float = 0.5) -> FloatArray:
         """The start of the specification: v_A given, v_C = E_C, y on the lower branch, full, at T_a; shape (5,)."""
@@ -297,8 +326,19 @@ class SelfCyclingCell(Cell):
         return float(real.min())
 
     def reference_energy(self, state: FloatArray) -> FloatArray:
-        """Zero: see ``envs.rewards`` for the rewards of cells."""
-        return np.zeros(len(state))
+        """All energy but that of the double layers, J: shaped power is work, plus what charges them.
+
+        The reward of drawing current is then what the reactions deliver, and not what the double layers had.
+        """
+        q_a, y, q_c = state[:, 0], state[:, 1], state[:, 2]
+        layers = (q_a - y) ** 2 / (2.0 * self.C_A) + q_c**2 / (2.0 * self.C_C)
+        return self.internal_energy(state) - layers
+
+    def ended(self, state: FloatArray) -> np.ndarray:
+        """Whether less than 1 % of the anode's fuel is left, bool (K,)."""
+        if not self.fuelled:
+            return np.zeros(len(state), dtype=bool)
+        return state[:, 3] > 0.99 * self.N0_A
 
     def initial_state(self, uniforms: FloatArray) -> FloatArray:
         """v_A uniform in 0.4 to 1 V (zero without fuel: 0 to 0), y on the lower branch, full, at T_a."""
