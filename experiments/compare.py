@@ -114,7 +114,7 @@ class Comparison:
     @property
     def merit(self) -> str:
         """What the contenders are ranked by."""
-        return words_of(self.machine).power if self.weight == 1.0 else f"r_c (c = {self.weight:g})"
+        return words_of(self.machine).power if self.weight == 1.0 else f"objective r_c (c = {self.weight:g})"
 
     @property
     def impossible(self) -> list[str]:

@@ -172,7 +172,8 @@ def _figures(comparison: Comparison, runs: Sequence[LearnedRun]) -> dict[str, tu
             diagram_figure(cycles, units=units),
         )
     found["comparison"] = (
-        f"{_sentence(words.power)} against {words.efficiency} relative to {words.bound}.",
+        f"{_sentence(words.power)} against {words.efficiency}"
+        + (f" relative to {words.bound}." if words.ratio != words.efficiency else ", whose bound is Landauer's, 1."),
         comparison_figure(_rows(comparison), units=units, words=words),
     )
     learned = comparison.best_learned

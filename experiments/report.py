@@ -113,7 +113,7 @@ def write_report(
     units = Units() if units is None else units
     engine = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     engine.filters |= {"number": number, "symbols": symbols, "quantity": quantity}
-    known = {"title", "source", "equations", "parameters", "controls", "choices", "baths", "state"}
+    known = {"title", "source", "equations", "parameters", "controls", "choices", "uses", "baths", "state"}
     text = engine.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         title=title,
         environment={key: environment.get(key) or () for key in known},
