@@ -116,7 +116,7 @@ def best_protocol(machine: Machine, dt: float, weight: float = 1.0) -> BestProto
 
     found: dict[str, tuple[FeedbackProtocol, Average]] = {}
     # a search by sampled runs takes minutes, and the optimum on the belief is better
-    names = ("belief_optimum",) if isinstance(machine, ContinuousDemon) and machine.diagonal else PROTOCOLS
+    names = ("belief_optimum",) if isinstance(machine, ContinuousDemon) else PROTOCOLS
     for name in names:
         try:
             protocol = make_protocol(name, machine, dt, weight)
