@@ -36,6 +36,7 @@ class Entry:
             machine with measurements reference protocols, by their names in ``physics.feedback.library``.
         references: ``"module:NAME"`` below ``szilard.physics`` of the reference values, checked by ``validate``.
         tags: words for lists.
+        reward: reward by default, by name, of a system whose long-run power is no task; empty: that of ``Kernel``.
         multi_objective: the reward is a vector, see ``szilard.envs.multi_objective``.
     """
 
@@ -46,6 +47,7 @@ class Entry:
     baselines: tuple[str, ...] = ()
     references: str = ""
     tags: tuple[str, ...] = ()
+    reward: str = ""
     multi_objective: bool = False
 
     def machine_class(self) -> type[Machine]:
@@ -172,6 +174,47 @@ CATALOGUE: tuple[Entry, ...] = (
         references="machines.coupled_qubits_references:MEASUREMENT_REFRIGERATOR_REFERENCES",
         tags=("refrigerator", "demon"),
     ),
+    Entry(
+        id="szilard/FerroelectricEngine-v0",
+        machine="cells.ferroelectric_engine:FerroelectricEngine",
+        presets={
+            "BaTiO3": {"dt": 0.05},
+        },
+        tags=("engine", "cell"),
+    ),
+    Entry(
+        id="szilard/ElectrocaloricCooler-v0",
+        machine="cells.electrocaloric_cooler:ElectrocaloricCooler",
+        presets={
+            "BaTiO3": {"dt": 0.05},
+        },
+        tags=("refrigerator", "cell"),
+    ),
+    Entry(
+        id="szilard/SelfCyclingCell-v0",
+        machine="cells.self_cycling_cell:SelfCyclingCell",
+        presets={
+            # hour scale; S1 is the same with a flat double layer, 2000 times smaller and faster
+            "S2": {"dt": 5.0},
+            "S1": {"C_A": 2e-3, "C_C": 5e-3, "y0": 5e-5, "y_w": 1.25e-5, "dt": 2.5e-3},
+            # so little fuel that it is used up within hours
+            "little_fuel": {"N0_A": 5.0, "N0_C": 500.0, "N_half": 0.1, "dt": 5.0},
+            "two_bath": {"energy_source": "two_bath", "dt": 5.0},
+            "mechanical": {"energy_source": "mechanical", "dt": 5.0},
+            "none": {"energy_source": "none", "port_voltage": 1.5, "dt": 5.0},
+        },
+        max_episode_steps=2000,
+        tags=("cell",),
+    ),
+    Entry(
+        id="szilard/NegativeCapacitor-v0",
+        machine="cells.ferroelectric_capacitor:FerroelectricCapacitor",
+        presets={
+            "PZT_eff": {"dt": 5e-7},
+        },
+        tags=("cell",),
+        reward="negative_capacitance",
+    ),
 )  # fmt: skip
 
 MULTI_OBJECTIVE: tuple[Entry, ...] = tuple(e.twin for e in CATALOGUE)
@@ -219,6 +262,8 @@ def configure(env_id: str, preset: str | None = None, **settings: Any) -> tuple[
     for key in settings:
         check_choice("parameter", key, [*machine_fields, *dict.fromkeys(env_fields), "preset"])
     merged = {**found.presets[name], **settings}
+    if found.reward and not found.multi_objective and merged.get("weight") is None and merged.get("reward") is None:
+        merged["reward"] = found.reward
     machine = machine_class(**{k: v for k, v in merged.items() if k in machine_fields})
     return machine, {k: v for k, v in merged.items() if k not in machine_fields}
 

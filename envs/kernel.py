@@ -17,7 +17,8 @@ from ..physics.machine import Machine
 from ..physics.validation import ParameterError, check_positive, check_shape
 from .actions import ActionDecoder, native_space
 from .observations import make_view
-from .rewards import Dissipation, EntropyFlux, HeatFlux, Reward, make_reward
+from .reward import Reward
+from .rewards import Dissipation, EntropyFlux, HeatFlux, make_reward
 from .weight import Weight
 
 POWERS = ("shaped_power", "power", "heat_flux", "measured_power")
@@ -25,6 +26,9 @@ POWERS = ("shaped_power", "power", "heat_flux", "measured_power")
 
 HISTORY = 512
 """Steps kept for rendering."""
+
+SHOWN = 10.0
+"""Largest of the numbers that a reward shows besides the state."""
 
 
 class Frame(NamedTuple):
@@ -99,10 +103,13 @@ class Kernel:
 
         self.decode = ActionDecoder(machine.control_space, num)
         low, high = self.view.bounds
+        shown = self.reward.shown(machine, self.time, self.dt).shape[1]
         extra = np.ones(self.weight.n_uniforms if self.weight else 0, dtype=np.float32)
+        extra = np.concatenate([np.full(shown, SHOWN, dtype=np.float32), extra])
         self.observation_space = spaces.Box(
             np.concatenate([low, -extra]), np.concatenate([high, extra]), dtype=np.float32
         )
+        self._shows = shown > 0
         self.action_space = native_space(machine.control_space)
         self._rows = np.arange(num)
 
@@ -148,6 +155,9 @@ class Kernel:
     def observe(self) -> NDArray[np.float32]:
         """Observations, shape (K, n_obs)."""
         seen = self.view(self.state)
+        if self._shows:
+            told = self.reward.shown(self.machine, self.time, self.dt).clip(-SHOWN, SHOWN).astype(np.float32)
+            seen = np.concatenate([seen, told], axis=1)
         return seen if self.weight is None else np.concatenate([seen, self.weight.observe()], axis=1)
 
     def step(self, control: Control) -> tuple[FloatArray, dict[str, NDArray[Any]]]:
@@ -217,7 +227,7 @@ class Kernel:
         self, before: FloatArray, control: Control, after: FloatArray, flows: EnergyFlows
     ) -> tuple[FloatArray, dict[str, NDArray[Any]]]:
         """Rewards of a step, and what they add to the ledger."""
-        reward = self.reward(self.machine, before, after, flows, self.dt)
+        reward = self.reward.timed(self.time, self.machine, before, after, flows, self.dt)
         if self.weight is None:
             return reward, {}
         c = self.weight.values

@@ -220,8 +220,14 @@ def make_view(machine: Machine, num: int, dt: float, observation: str = "state",
 
 
 def what_is_seen(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Those settings of an environment that an agent needs to be run again: what it sees."""
-    return {name: settings[name] for name in SEEN if name in settings}
+    """Those settings of an environment that an agent needs to be run again: what it sees.
+
+    That is the reward, too, where it shows a target.
+    """
+    seen = {name: settings[name] for name in SEEN if name in settings}
+    if "tracking" in str(settings.get("reward")):
+        seen["reward"] = settings["reward"]
+    return seen
 
 
 def heat_unit(machine: Machine, dt: float) -> FloatArray:

@@ -12,44 +12,23 @@ state function; but they are not equally learnable (see the README, "Why shaped 
 * ``ShapedPower``: heat minus the change of a reference energy, = power + Delta(E - U_ref) / dt. Every stroke of a
   good cycle is positive by itself, so a short horizon is enough. The default.
 * ``MeasuredPower``: mean of the first two. Needs no state and no reference energy: the default in black-box mode.
+
+A cell that stores energy (``Machine.stores_energy``: fuel, a charge) has no such balance before it is used up: only
+``Power`` and ``ShapedPower`` are its power. Rewards for cells alone are in ``cell_rewards``.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from ..physics.control import FloatArray
 from ..physics.laws import EnergyFlows
 from ..physics.machine import Machine
-from ..physics.validation import ParameterError, check_choice, check_finite
-
-
-class Reward(ABC):
-    """A reward: called with one step's facts, returns shape (K,)."""
-
-    follows_power: ClassVar[bool] = False
-    """Whether its long-run average is the power P/P0, for every policy."""
-
-    @abstractmethod
-    def __call__(
-        self, machine: Machine, before: FloatArray, after: FloatArray, flows: EnergyFlows, dt: float
-    ) -> FloatArray:
-        """Reward of the step from state ``before`` (K, n) to ``after`` (K, n)."""
-
-    @abstractmethod
-    def to_spec(self) -> str | dict[str, Any]:
-        """Plain data from which ``make_reward`` builds the reward again."""
-
-    def __add__(self, other: Reward) -> Reward:
-        return WeightedSum(((1.0, self), (1.0, other)))
-
-    def __mul__(self, weight: float) -> Reward:
-        return WeightedSum(((weight, self),))
-
-    __rmul__ = __mul__
+from ..physics.validation import ParameterError, check_choice
+from .cell_rewards import CELL_REWARDS
+from .reward import Reward, WeightedSum
 
 
 @dataclass(frozen=True)
@@ -162,37 +141,6 @@ class EntropyFlux(Reward):
         return "entropy_flux"
 
 
-@dataclass(frozen=True)
-class WeightedSum(Reward):
-    """Sum of weighted rewards, for example ``0.8 * ShapedPower() + 0.2 * Dissipation()``.
-
-    Raises:
-        ParameterError: if a weight is not finite or there is no term.
-    """
-
-    terms: tuple[tuple[float, Reward], ...]
-
-    def __post_init__(self) -> None:
-        if not self.terms:
-            raise ParameterError("terms = (): a weighted sum needs at least one term")
-        for weight, _ in self.terms:
-            check_finite("weight", weight)
-
-    def __call__(
-        self, machine: Machine, before: FloatArray, after: FloatArray, flows: EnergyFlows, dt: float
-    ) -> FloatArray:
-        parts = [weight * term(machine, before, after, flows, dt) for weight, term in self.terms]
-        return sum(parts[1:], start=parts[0])
-
-    def to_spec(self) -> dict[str, float]:
-        spec: dict[str, float] = {}
-        for weight, term in self.terms:
-            inner = term.to_spec()
-            for name, w in inner.items() if isinstance(inner, dict) else ((inner, 1.0),):
-                spec[name] = spec.get(name, 0.0) + weight * w
-        return spec
-
-
 REWARDS: dict[str, Callable[[], Reward]] = {
     "shaped_power": ShapedPower,
     "power": Power,
@@ -204,19 +152,35 @@ REWARDS: dict[str, Callable[[], Reward]] = {
 """Rewards by the name used in ``gymnasium.make``, on the command line and in YAML."""
 
 
-def make_reward(spec: Reward | str | dict[str, float]) -> Reward:
+def make_reward(spec: Reward | str | Mapping[str, Any]) -> Reward:
     """A reward from an object, a name, or weights by name (``{"shaped_power": 0.8, "dissipation": 0.2}``).
 
+    In place of a weight may stand the arguments of a reward that has some, with their own ``weight`` (default 1):
+    ``{"tracking": {"volts": [0.9, 1.0], "seconds": [0, 600], "weight": 2}}``. Names are those of ``REWARDS`` and, for
+    cells alone, ``CELL_REWARDS``.
+
     Raises:
-        ParameterError: for an unknown name (with the nearest valid one) or a weight that is not finite.
+        ParameterError: for an unknown name or argument (with the nearest valid one) or a weight that is not finite.
     """
+    known = {**REWARDS, **CELL_REWARDS}
     if isinstance(spec, Reward):
         return spec
     if isinstance(spec, str):
-        check_choice("reward", spec, REWARDS)
-        return REWARDS[spec]()
-    if not isinstance(spec, dict):
+        check_choice("reward", spec, known)
+        return known[spec]()
+    if not isinstance(spec, Mapping):
         raise ParameterError(f"reward = {spec!r}: must be a Reward, a name or a dict of weights by name")
     for name in spec:
-        check_choice("reward", name, REWARDS)
-    return WeightedSum(tuple((weight, REWARDS[name]()) for name, weight in spec.items()))
+        check_choice("reward", name, known)
+    return WeightedSum(tuple(_term(known[name], weight) for name, weight in spec.items()))
+
+
+def _term(make: Callable[..., Reward], weight: Any) -> tuple[float, Reward]:
+    """Weight and reward from a weight, or from arguments with a weight."""
+    if not isinstance(weight, Mapping):
+        return weight, make()
+    settings = dict(weight)
+    own = settings.pop("weight", 1.0)
+    for name in settings:
+        check_choice("argument", name, [f.name for f in fields(make)])  # type: ignore[arg-type]
+    return own, make(**settings)

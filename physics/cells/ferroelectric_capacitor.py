@@ -252,11 +252,16 @@ class FerroelectricCapacitor(ElectricalCell):
         return self.internal_energy(state)
 
     def initial_state(self, uniforms: FloatArray) -> FloatArray:
-        """Poled up or down with equal probability; no voltage, T = T_a."""
-        down = self.start()
-        sign = np.where(uniforms[:, :1] < 0.5, 1.0, -1.0)
-        x = np.where(sign > 0, down, down if self.imprint_sigma else -down)
-        return np.concatenate([x, np.zeros((len(x), 2))], axis=1)
+        """Poled down, or without imprint up as often, at a random voltage of the same sign up to 0.3 V_max, T = T_a."""
+        down, count = self.start(), len(uniforms)
+        share = np.mod(2.0 * uniforms[:, 0], 1.0)
+        sign = np.where((uniforms[:, 0] < 0.5) | bool(self.imprint_sigma), -1.0, 1.0)  # no symmetry with imprint
+        voltage = sign * 0.3 * self.V_max * share
+        x = np.where((sign < 0.0)[:, None], down, -down)
+        grown = self.landau.equilibrium(np.abs(voltage) / self.L, np.full(count, self.T_a)) - self.remanent
+        x[:, : self.n_domains] += (sign * grown)[:, None]
+        x[:, self.n_domains] = self.C_b * voltage
+        return np.concatenate([x, np.zeros((count, 1)), voltage[:, None]], axis=1)
 
     @cached_property
     def usual_range(self) -> tuple[FloatArray, FloatArray]:

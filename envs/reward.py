@@ -1,0 +1,81 @@
+"""What a reward is: a function of one step's facts; weighted sums of rewards. See ``rewards`` for those there are."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..physics.control import FloatArray
+from ..physics.laws import EnergyFlows
+from ..physics.machine import Machine
+from ..physics.validation import ParameterError, check_finite
+
+
+class Reward(ABC):
+    """A reward: called with one step's facts, returns shape (K,)."""
+
+    follows_power: ClassVar[bool] = False
+    """Whether its long-run average is the power P/P0, for every policy."""
+
+    @abstractmethod
+    def __call__(
+        self, machine: Machine, before: FloatArray, after: FloatArray, flows: EnergyFlows, dt: float
+    ) -> FloatArray:
+        """Reward of the step from state ``before`` (K, n) to ``after`` (K, n)."""
+
+    def timed(
+        self, time: FloatArray, machine: Machine, before: FloatArray, after: FloatArray, flows: EnergyFlows, dt: float
+    ) -> FloatArray:
+        """The same for a step that begins at ``time`` (K,) after the reset, which most rewards need not know."""
+        return self(machine, before, after, flows, dt)
+
+    def shown(self, machine: Machine, time: FloatArray, dt: float) -> FloatArray:
+        """Numbers of order one that an agent must see at ``time`` (K,) besides the state, (K, n); none but for a task
+        that changes with time."""
+        return np.zeros((len(time), 0))
+
+    @abstractmethod
+    def to_spec(self) -> str | dict[str, Any]:
+        """Plain data from which ``make_reward`` builds the reward again."""
+
+    def __add__(self, other: Reward) -> Reward:
+        return WeightedSum(((1.0, self), (1.0, other)))
+
+    def __mul__(self, weight: float) -> Reward:
+        return WeightedSum(((weight, self),))
+
+    __rmul__ = __mul__
+
+
+@dataclass(frozen=True)
+class WeightedSum(Reward):
+    """Sum of weighted rewards, for example ``0.8 * ShapedPower() + 0.2 * Dissipation()``.
+
+    Raises:
+        ParameterError: if a weight is not finite or there is no term.
+    """
+
+    terms: tuple[tuple[float, Reward], ...]
+
+    def __post_init__(self) -> None:
+        if not self.terms:
+            raise ParameterError("terms = (): a weighted sum needs at least one term")
+        for weight, _ in self.terms:
+            check_finite("weight", weight)
+
+    def __call__(
+        self, machine: Machine, before: FloatArray, after: FloatArray, flows: EnergyFlows, dt: float
+    ) -> FloatArray:
+        parts = [weight * term(machine, before, after, flows, dt) for weight, term in self.terms]
+        return sum(parts[1:], start=parts[0])
+
+    def to_spec(self) -> dict[str, float]:
+        spec: dict[str, float] = {}
+        for weight, term in self.terms:
+            inner = term.to_spec()
+            for name, w in inner.items() if isinstance(inner, dict) else ((inner, 1.0),):
+                spec[name] = spec.get(name, 0.0) + weight * w
+        return spec
