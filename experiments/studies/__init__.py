@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from . import (
+    cell_window,
     demon_collective,
     demon_continuous,
     demon_coupling,
     demon_front,
     demon_power,
     demon_weak,
+    ferro_loops,
     refrigerator_measurement,
 )
 from .study import Study
@@ -21,5 +23,7 @@ STUDIES: tuple[Study, ...] = (
     refrigerator_measurement.STUDY,
     demon_front.STUDY,
     demon_power.STUDY,
+    ferro_loops.STUDY,
+    cell_window.STUDY,
 )
 """In the order of the list."""
