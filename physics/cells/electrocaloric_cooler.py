@@ -13,6 +13,7 @@ import numpy as np
 
 from ..machine import parameter
 from .ferroelectric_engine import FerroelectricEngine
+from .thermal_cycles import adiabatic_temperature
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,7 @@ class ElectrocaloricCooler(FerroelectricEngine):
     @cached_property
     def adiabatic_change(self) -> float:
         """Temperature change of an adiabatic step from E_low to E_high, starting at T_cold, K."""
-        low, high = self.landau, self.landau
-        p0 = float(low.equilibrium(np.array(self.E_low), np.array(self.T_cold)))
-        t = self.T_cold
-        for _ in range(100):  # cv ln T - a0 P^2/2 = const
-            p1 = float(high.equilibrium(np.array(self.E_high), np.array(t)))
-            new = self.T_cold * float(np.exp(0.5 * self.a0 * (p1**2 - p0**2) / self.cv))
-            if abs(new - t) < 1e-12 * t:
-                break
-            t = new
-        return t - self.T_cold
+        return adiabatic_temperature(self.landau, self.cv, self.T_cold, self.E_low, self.E_high) - self.T_cold
 
     @cached_property
     def power_unit(self) -> float:

@@ -25,14 +25,11 @@ from ..machine import parameter
 from ..validation import ParameterError, check_finite, check_positive
 from .cell import Cell, Flow, Ledger
 from .discrete import Array
-from .film_step import SMALL, Contact, Film, contact
+from .film_step import SMALL, Film, contact
 from .landau import Landau
 
 NONE, COLD, HOT = range(3)
 """Indices of the bath choice."""
-
-FEW = 12
-"""Up to so many films are stepped one by one with plain floats, which is faster than arrays."""
 
 
 @dataclass(frozen=True)
@@ -183,14 +180,8 @@ class FerroelectricEngine(Cell):
         self, x: FloatArray, theta: FloatArray, start: FloatArray, end: FloatArray, choice: IntArray, dt: float
     ) -> Ledger:
         """As ``Cell.advance``, with analytic derivatives; what they cannot solve is left to the general solver."""
-        count, sizes = len(theta), self.sub_steps(dt).tolist()
         k_v, bath = self.contact(choice)
-        if count > FEW:
-            done = contact(self.film, x[0], theta, (start[0], end[0]), k_v, bath, sizes)
-        else:
-            columns = (a.tolist() for a in (x[0], theta, start[0], end[0], k_v, bath))
-            rows = [contact(self.film, p, t, (a, b), k, c, sizes) for p, t, a, b, k, c in zip(*columns, strict=True)]
-            done = Contact(*np.array(rows).T)
+        done = contact(self.film, x[0], theta, (start[0], end[0]), k_v, bath, self.sub_steps(dt).tolist())
         if not np.isfinite(done.p).all():
             return super().advance(x, theta, start, end, choice, dt)
         heat = self.volume * np.stack([np.where(choice == b, done.received, 0.0) for b in (COLD, HOT)], axis=1)

@@ -218,10 +218,11 @@ class FieldProtocol:
         if not newton:
             return x + change
         matrix = np.eye(2) - slope
-        matrix[np.abs(np.linalg.det(matrix)) < 1e-9] = np.eye(2)
+        singular = np.flatnonzero(np.abs(np.linalg.det(matrix)) < 1e-9)
+        matrix[singular] = np.eye(2)
         step = np.linalg.solve(matrix, change[:, :, None])[:, :, 0]
-        far = (np.abs(step) > machine.scales).any(axis=1)
-        return x + np.where(far[:, None], change, step)
+        far = (np.abs(step) > machine.scales).any(axis=1, keepdims=True)
+        return x + np.where(far, change, step)
 
     def play(
         self, machine: FerroelectricEngine, start: FloatArray, sub_step: float | None = None

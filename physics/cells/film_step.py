@@ -22,6 +22,9 @@ MAX_ITERATIONS, MAX_HALVINGS = 8, 12
 """Newton steps of a sub-step, and how often it may be halved. A few steps must do: a film that jumps to another branch
 would be followed by a lucky step, but not resolved."""
 
+FEW = 12
+"""Up to so many films are stepped one by one with plain floats, which is faster than arrays."""
+
 SMALL = 1e-8
 """Newton step, relative to the usual sizes, after which the error is round-off: it is the square of the step."""
 
@@ -93,13 +96,23 @@ def contact(
 
     Args:
         film: the material.
-        p, theta: polarisation (C/m2) and T - base (K) at the beginning.
+        p, theta: polarisation (C/m2) and T - base (K) at the beginning, floats or arrays (K,).
         fields: at the beginning and the end, V/m.
         k_v: conductance of the contact per volume, W/(m3 K); 0 without one.
         bath: temperature of the bath, K; any number without contact.
         sizes: lengths of the sub-steps.
     """
-    start, end = fields
+    if isinstance(p, float) or len(p) > FEW:
+        return _contact(film, p, theta, *fields, k_v, bath, sizes)
+    columns = [np.broadcast_to(a, p.shape).tolist() for a in (p, theta, *fields, k_v, bath, *sizes)]
+    rows = [_contact(film, p, t, a, b, k, c, h) for p, t, a, b, k, c, *h in zip(*columns, strict=True)]
+    return Contact(*np.array(rows).T)
+
+
+def _contact(
+    film: Film, p: Number, theta: Number, start: Number, end: Number, k_v: Number, bath: Number, sizes: Sequence[Number]
+) -> Contact:
+    """``contact`` of floats, or of arrays."""
     dt, done = sum(sizes), 0.0
     total = Contact(p, theta, *([0.0 * p] * 4), sub_steps=0 * np.isnan(p))
     for h in sizes:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from szilard.physics.cells.cell import Cell
 from szilard.physics.cells.electrocaloric_cooler import ElectrocaloricCooler
-from szilard.physics.cells.ferroelectric_engine import FEW, FerroelectricEngine
-from szilard.physics.cells.film_step import Contact, Film, contact
+from szilard.physics.cells.ferroelectric_engine import FerroelectricEngine
+from szilard.physics.cells.film_step import FEW, Contact, Film, contact
 from szilard.physics.control import Control
 from szilard.physics.laws import audit
 from szilard.physics.validation import ParameterError
