@@ -175,6 +175,8 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
 BLACK_BOX: dict[tuple[str, str], dict[str, Any]] = {
     ("hybrid_sac", "szilard/QubitRefrigerator-v0"): {"steps": 40_000, "hyperparameters": {"gamma": 0.97}},
     ("hybrid_sac", "szilard/OscillatorEngine-v0"): {"steps": 40_000, "hyperparameters": {"gamma": 0.97}},
+    # what counts is the time since the last measurement: no hidden state to follow
+    ("hybrid_sac", "szilard/DeadTimeDemon-v0"): {"hyperparameters": {"policy_kwargs": {"observer": False}}},
 }
 """The same where the agent sees a history instead of the state."""
 
