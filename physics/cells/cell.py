@@ -32,7 +32,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from ..control import Control, FloatArray, IntArray
-from ..laws import LawTolerance
+from ..laws import EnergyFlows, LawTolerance
 from ..machine import Machine, Propagated, check_state_array
 from ..validation import ParameterError
 from .discrete import Array, log_mean
@@ -46,14 +46,17 @@ FARADAY = 96485.33212
 EPSILON_0 = 8.8541878128e-12
 """Vacuum permittivity, F/m."""
 
-MAX_ITERATIONS, MAX_HALVINGS, MAX_STEP = 40, 20, 3.0
+MAX_ITERATIONS, MAX_HALVINGS, MAX_STEP = 40, 36, 3.0
 """Newton steps of a sub-step; how often a sub-step may be halved; and the longest Newton step, in usual sizes."""
 
 GROWTH = 1.5
 """Ratio of successive sub-steps after a switch."""
 
-CONVERGED = 1e-8
-"""Newton step, relative to the scale of the variables, after which the error is below round-off (it is squared)."""
+CONVERGED = 1e-16
+"""Error that may be left, relative to the usual sizes of the variables."""
+
+SLOW = 0.02
+"""Ratio of successive Newton steps above which derivatives are taken anew."""
 
 
 class StepError(ArithmeticError):
@@ -156,6 +159,10 @@ class Cell(Machine):
         """
         return [b - a for a, b in zip(x0, x1, strict=True)]
 
+    def guess(self, x: FloatArray, theta: FloatArray) -> FloatArray:
+        """Where Newton's method starts for the variables after a sub-step, (n_x, K); before it they were ``x``."""
+        return x
+
     def admissible(self, x: FloatArray) -> np.ndarray:
         """Whether the variables (n_x, K) lie where u and s are defined, bool (K,)."""
         return np.ones(x.shape[1], dtype=bool)
@@ -208,6 +215,10 @@ class Cell(Machine):
         """S - S(start), J/K, shape (K,)."""
         n = self.n_x
         return self.order(state[:, :n].T) + self.heat_capacity * np.log1p(state[:, n] / self.ambient)
+
+    def exergy_change(self, flows: EnergyFlows) -> FloatArray:
+        """Change of B = U - T_a S, J, shape (K,)."""
+        return flows.energy_change - self.ambient * flows.entropy_change
 
     def check_state(self, state: FloatArray) -> None:
         check_state_array(self, state)
@@ -287,77 +298,114 @@ class Cell(Machine):
         part = x[:, rows], theta[rows]
         first = self._sub_step(*part, start[:, rows], middle, choice[rows], 0.5 * h, halvings + 1)
         second = self._sub_step(first.x, first.theta, middle, end[:, rows], choice[rows], 0.5 * h, halvings + 1)
+        done.heat[rows] = first.heat + second.heat  # the cells come first there, and last in all others
         for whole, piece in zip(done, _added(first, second), strict=True):
-            if whole.ndim == 2 and whole.shape[0] != len(choice):
-                whole[:, rows] = piece
-            else:
-                whole[rows] = piece
+            if whole is not done.heat:
+                whole[..., rows] = piece
         return done
 
     def _solve(
         self, x: FloatArray, theta: FloatArray, values: FloatArray, choice: IntArray, h: float
     ) -> tuple[Ledger, np.ndarray]:
-        """Newton's method for one sub-step; the ledger, and which cells have no solution yet."""
+        """Newton's method for one sub-step; the ledger, and which cells have no solution yet.
+
+        Derivatives are kept while they serve, and taken anew for the cells that converge slowly with them. A cell
+        that has converged is left alone, so that no cell depends on the others in the batch.
+        """
         n, count = x.shape
-        scales = self.scales
+        scales, seed = self._seed
         old = np.concatenate([x, theta[None]])
-        new = old.copy()
+        new = np.concatenate([self.guess(x, theta), theta[None]])
         conductances = self.conductances(values, choice)
-        # row j of the second axis carries the perturbation of variable j
-        seed = 1e-30j * np.eye(n + 1)[:, :, None] * scales[:, None, None]
-        failed = np.ones(count, dtype=bool)
+        table = np.empty((n + 4 + len(self.channels), count))
+        slopes = np.empty((count, *table.shape[:1], n + 1))
+        inverse = np.empty((count, n + 1, n + 1))
+        last_step = np.empty((count, n + 1))
+        size = np.full(count, np.inf)
+        todo = stale = np.ones(count, dtype=bool)
         with np.errstate(all="ignore"):
             for _ in range(MAX_ITERATIONS):
-                residual = self._residual(old[:, None], new[:, None] + seed, values, choice, h, conductances)
-                jacobian = np.imag(residual).transpose(2, 0, 1) * 1e30
-                # equations of very different size: each in units of its largest derivative
-                unit = np.abs(jacobian).max(axis=2, keepdims=True)
-                try:
-                    step = np.linalg.solve(jacobian / unit, np.real(residual[:, 0]).T[:, :, None] / unit)[..., 0]
-                except np.linalg.LinAlgError:
-                    break
-                size = np.abs(step).max(axis=1)
+                for rows, seeded in ((_rows(todo & stale), True), (_rows(todo & ~stale), False)):
+                    if rows is None:
+                        continue
+                    point = old[:, rows], new[:, rows], values[:, rows], choice[rows], h, conductances[:, rows]
+                    if not seeded:
+                        table[:, rows] = self._balance(*point)
+                        continue
+                    found = self._balance(old[:, rows][:, None], new[:, rows][:, None] + seed, *point[2:])
+                    table[:, rows] = found[:, 0].real
+                    slope = found.imag.transpose(2, 0, 1) * 1e30
+                    slopes[rows], inverse[rows] = slope, _inverse(slope[:, : n + 1])
+                step = np.matmul(inverse, table[: n + 1].T[:, :, None])[..., 0]
+                last_size, size = size, np.abs(step).max(axis=1)
                 # an exponential is overshot from afar
-                new = new - scales[:, None] * (step * np.minimum(1.0, MAX_STEP / size)[:, None]).T
-                failed = ~(size < CONVERGED)
-                if not failed.any() or not np.isfinite(size).any():
+                step *= np.minimum(1.0, MAX_STEP / size)[:, None]
+                if not todo.all():
+                    step[~todo] = 0.0
+                    last_step[todo] = step[todo]
+                else:
+                    last_step = step
+                new = new - scales[:, None] * step.T
+                # the error that is left: a fresh derivative squares it, a kept one multiplies it by what it did before
+                ratio = np.where(stale, size, size / last_size)
+                todo = todo & ~(size * ratio < CONVERGED)
+                stale = ~(ratio < SLOW)
+                if not todo.any() or not np.isfinite(size[todo]).any():
                     break
             # a solution must be finite, warm, and where logarithms are real
             good = np.isfinite(new).all(axis=0) & (self.ambient + new[n] > 0.0) & self.admissible(new[:n])
-            failed |= ~good
-            t_mean = log_mean(self.ambient + old[n], self.ambient + new[n])
-            flow = self._flow(old, new, t_mean, values, choice)
+            flows = table[n + 1 :] - np.matmul(slopes[:, n + 1 :], last_step[:, :, None])[..., 0].T
+        t_mean, delivered, outside, dissipated = flows[0], h * flows[1], h * flows[2], h * flows[3:]
         heat = h * conductances * (self.temperatures[:, None] - t_mean)
-        heat[-1] -= h * np.real(flow.outside)
-        dissipated = h * np.array([np.broadcast_to(part, (count,)) for part in flow.dissipation])
-        delivered = h * np.broadcast_to(flow.delivered, (count,))
-        steps = np.ones(count, dtype=np.int64)
-        return Ledger(new[:n].copy(), new[n].copy(), delivered.copy(), heat.T.copy(), dissipated, steps), failed
+        heat[-1] -= outside
+        done = Ledger(new[:n], new[n], delivered, heat.T.copy(), dissipated, np.ones(count, dtype=np.int64))
+        return done, todo | ~good
 
-    def _flow(self, old: Array, new: Array, t_mean: Array, values: FloatArray, choice: IntArray) -> Flow:
-        n = self.n_x
-        du, ds = self.gradients(old[:n], new[:n], values)
-        forces = [a - t_mean * b for a, b in zip(du, ds, strict=True)]
-        return self.flow(old[:n], new[:n], t_mean, forces, values, choice)
+    @cached_property
+    def _seed(self) -> tuple[FloatArray, np.ndarray]:
+        """Scales, and the imaginary parts that differentiate: row j of the second axis perturbs variable j."""
+        return self.scales, 1e-30j * np.diag(self.scales)[:, :, None]
 
-    def _residual(
+    def _balance(
         self, old: Array, new: Array, values: FloatArray, choice: IntArray, h: float, conductances: FloatArray
     ) -> Array:
-        """What must vanish, shape (n + 1, n + 1, K): the equations of motion and of the temperature."""
+        """The n + 1 residuals that must vanish, then the mean temperature, and what ``Flow`` lists; along axis 0."""
         n = self.n_x
         t_mean = log_mean(self.ambient + old[n], self.ambient + new[n])
         du, ds = self.gradients(old[:n], new[:n], values)
         forces = [a - t_mean * b for a, b in zip(du, ds, strict=True)]
         flow = self.flow(old[:n], new[:n], t_mean, forces, values, choice)
         change = self.amounts(old[:n], new[:n])
-        out = np.empty(np.broadcast_shapes(old.shape, new.shape), dtype=complex)
+        out = np.empty((n + 4 + len(self.channels), *new.shape[1:]), dtype=new.dtype)
         for i in range(n):
             out[i] = change[i] - h * flow.rates[i]
         produced: Any = sum(flow.dissipation)
         ordered: Any = sum(b * change[i] for i, b in enumerate(ds))
         given = sum(k * (t_mean - t) for k, t in zip(conductances, self.temperatures, strict=True))
-        out[n] = new[n] - old[n] - (h * produced - t_mean * ordered - h * given) / self.heat_capacity
+        out[n] = new[n] - old[n] - (h * (produced - given) - t_mean * ordered) / self.heat_capacity
+        out[n + 1], out[n + 2], out[n + 3] = t_mean, flow.delivered, flow.outside
+        for i, part in enumerate(flow.dissipation):
+            out[n + 4 + i] = part
         return out
+
+
+def _rows(wanted: np.ndarray) -> Any:
+    """The wanted cells as an index that does not copy where it is all of them; ``None`` for no cell."""
+    if wanted.all():
+        return slice(None)
+    return np.flatnonzero(wanted) if wanted.any() else None
+
+
+def _inverse(slope: FloatArray) -> FloatArray:
+    """Inverse of matrices (K, n, n); not a number where there is none."""
+    # equations of very different size: each in units of its largest derivative
+    unit = np.abs(slope).max(axis=2, keepdims=True)
+    try:
+        return np.linalg.inv(slope / unit) / unit.transpose(0, 2, 1)
+    except np.linalg.LinAlgError:
+        if len(slope) == 1:
+            return np.full(slope.shape, np.nan)
+        return np.concatenate([_inverse(slope[k : k + 1]) for k in range(len(slope))])
 
 
 def _added(first: Ledger, second: Ledger) -> Ledger:

@@ -34,14 +34,17 @@ K_E = K_B / E_CHARGE
 FROZEN = 1e-6
 """Filling, or rest, below which the cathode stores nothing that counts."""
 
+S_FROZEN = float(logit(1.0 - FROZEN))
+"""The same as a logit."""
+
 
 @dataclass(frozen=True)
 class DoubleLayerCell(ElectricalCell):
     """Battery cell with two double layers; the defaults are the reference set of the specification.
 
-    State: (Q_A, Q_C, s, q_A, theta, I): charges of the double layers (C/cm2), s = ln(x/(1-x)) of the cathode's filling x
-    (1 - x is 1e-57 when the voltage vanishes), charge passed at the anode (C/cm2), T - T_a, the current that is drawn. Control: the current I (A/cm2), positive on discharge.
-    Flows are per cm2.
+    State: (Q_A, Q_C, s, q_A, theta, I): charges of the double layers (C/cm2), s = ln(x/(1-x)) of the cathode's filling
+    x (1 - x is 1e-57 when the voltage vanishes), charge passed at the anode (C/cm2), T - T_a, the current that is
+    drawn. Control: the current I (A/cm2), positive on discharge. Flows are per cm2.
 
     Raises:
         ParameterError: for a parameter outside its range.
@@ -262,6 +265,20 @@ class DoubleLayerCell(ElectricalCell):
         """sigma(T), S/cm."""
         boltzmann = np.exp(-self.E_a / K_E * (1.0 / temperature - 1.0 / self.T_r))
         return self.sigma0 * (self.T_r / temperature) * boltzmann
+
+    def guess(self, x: FloatArray, theta: FloatArray) -> FloatArray:
+        """As they were; where the cathode is all but full or empty, its filling in equilibrium with v_C.
+
+        There it follows at once, by many powers of e, of which a Newton step gains two.
+        """
+        frozen = np.abs(x[2]) > S_FROZEN
+        if not frozen.any():
+            return x
+        t = self.T_a + theta
+        level = (self.E_C0 + self.e_C * (t - self.T_r) - x[1] / self.C_C) / (K_E * t)
+        side = np.sign(x[2])
+        s = side * np.maximum(side * level + self.w, S_FROZEN)
+        return np.stack([x[0], x[1], np.where(frozen, s, x[2]), x[3]])
 
     def conductances(self, values: FloatArray, choice: IntArray) -> FloatArray:
         return np.full((1, len(choice)), self.K)

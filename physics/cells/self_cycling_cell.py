@@ -278,6 +278,13 @@ class SelfCyclingCell(ElectricalCell):
             bare = bare * left / (left + self.N_half)
         return bare * self._activated(temperature, self.E_act)
 
+    def resistances(self, temperature: Array) -> tuple[Array, Array]:
+        """R_i and R_C at a temperature, Ohm."""
+        return (
+            self.R_i / self._activated(temperature, self.E_ion),
+            self.R_C / self._activated(temperature, self.E_act),
+        )
+
     def _activated(self, temperature: Array, energy: float) -> Array:
         return np.exp(-energy / K_E * (1.0 / temperature - 1.0 / self.T_r))
 
