@@ -68,6 +68,10 @@ class ElectricalCell(Cell):
         """``flow`` with the current I given."""
 
     @abstractmethod
+    def start(self) -> FloatArray:
+        """The usual start of the variables, shape (n_x,); the temperature is that of the bath."""
+
+    @abstractmethod
     def passed(self, state: FloatArray) -> FloatArray:
         """Charge that has left the terminals, up to a constant: a function of the state (K, n); C, shape (K,)."""
 
