@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    cell_negative,
     cell_window,
     demon_collective,
     demon_continuous,
@@ -24,6 +25,7 @@ STUDIES: tuple[Study, ...] = (
     demon_front.STUDY,
     demon_power.STUDY,
     ferro_loops.STUDY,
+    cell_negative.STUDY,
     cell_window.STUDY,
 )
 """In the order of the list."""
