@@ -16,7 +16,7 @@ from tyro.conf import subcommand
 from ..physics.cycles.cycle import NoLimitCycleError
 from ..physics.laws import ThermodynamicsViolation
 from ..physics.validation import ParameterError
-from . import commands, optimum, pareto_command, reproduce
+from . import commands, optimum, pareto_command, reproduce, simulate
 from .tables import Result, to_json
 
 COMMANDS: dict[str, type[commands.Command]] = {
@@ -31,6 +31,7 @@ COMMANDS: dict[str, type[commands.Command]] = {
     "optimum": optimum.Optimum,
     "pareto": pareto_command.Pareto,
     "reproduce": reproduce.Reproduce,
+    "simulate": simulate.Simulate,
     "render": commands.Render,
     "tensorboard": commands.Tensorboard,
     "demo": commands.Demo,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...control import FloatArray, IntArray
 from ...laws import EnergyFlows
@@ -33,7 +34,7 @@ class Spectrum:
     step: int
     cycle: int
     frequency: FloatArray
-    impedance: np.ndarray
+    impedance: NDArray[np.complex128]
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,7 @@ class Solution:
         """
         steps = []
         charge, work = self["terminal.charge"], self["ledger.delivered"]
-        voltage, heat = self["terminal.voltage"], self["temperature"]
+        voltage, temperature = self["terminal.voltage"], self["temperature"]
         for e in self.endings:
             part = slice(e.first, e.last + 1)
             steps.append({
@@ -197,7 +198,7 @@ class Solution:
                 "duration": float(self.time[e.last] - self.time[e.first]),
                 "voltage_start": float(voltage[e.first]), "voltage_end": float(voltage[e.last]),
                 "charge": float(charge[e.last] - charge[e.first]), "energy": float(work[e.last] - work[e.first]),
-                "temperature_max": float(heat[part].max()),
+                "temperature_max": float(temperature[part].max()),
             })  # fmt: skip
         totals = {
             n: float(v[-1]) for n, v in self.columns.items() if n.startswith("ledger.") and n != "ledger.residual"
