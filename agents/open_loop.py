@@ -10,13 +10,38 @@ from typing import Any
 import numpy as np
 
 from ..envs.actions import pack, to_native
-from ..physics.control import Control, ControlSpace
+from ..physics.control import Control, ControlSpace, FloatArray, IntArray
 from ..physics.cycles.cycle import Cycle
 from ..physics.feedback.protocol import Protocol
 from ..physics.machine import Machine
 
 
-class CycleAgent:
+class PlayedSteps:
+    """Plays given controls step by step, over and over, from the first one, whatever the state.
+
+    Args:
+        control_space: the machine's controls.
+        values: continuous controls, shape (N, m), physical units.
+        choice: choices, shape (N,).
+    """
+
+    encoding = None
+
+    def __init__(self, control_space: ControlSpace, values: FloatArray, choice: IntArray) -> None:
+        self.control_space, self.values, self.choice = control_space, values, choice
+
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
+    ) -> tuple[Any, Any]:
+        """Actions for a batch of K observations; ``state`` is the position in the cycle, shape (K,)."""
+        position = np.zeros(len(observation), dtype=np.int64) if state is None else state
+        if episode_start is not None:
+            position = np.where(episode_start, 0, position)
+        control = Control(self.values[position], self.choice[position])
+        return to_native(self.control_space, control), (position + 1) % len(self.choice)
+
+
+class CycleAgent(PlayedSteps):
     """Plays a cycle on the time grid of an environment, from its first step, whatever the state.
 
     Args:
@@ -27,20 +52,9 @@ class CycleAgent:
         ParameterError: if a duration of the cycle is not a multiple of ``dt``.
     """
 
-    encoding = None
-
     def __init__(self, cycle: Cycle, dt: float) -> None:
         self.cycle = cycle.on_grid(dt)
-
-    def predict(
-        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
-    ) -> tuple[Any, Any]:
-        """Actions for a batch of K observations; ``state`` is the position in the cycle, shape (K,)."""
-        position = np.zeros(len(observation), dtype=np.int64) if state is None else state
-        if episode_start is not None:
-            position = np.where(episode_start, 0, position)
-        control = Control(self.cycle.values[position], self.cycle.choice[position])
-        return to_native(self.cycle.machine.control_space, control), (position + 1) % len(self.cycle)
+        super().__init__(cycle.machine.control_space, self.cycle.values, self.cycle.choice)
 
 
 class ProtocolAgent:
