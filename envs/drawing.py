@@ -22,6 +22,8 @@ from .style import (
     control_label,
     math,
     quantity_label,
+    quantity_words,
+    set_label,
     unit_math,
 )
 
@@ -52,6 +54,7 @@ class Trace(NamedTuple):
         values: continuous controls during the hold, shape (N, m).
         choice: shape (N,).
         inside: dynamical variables during the holds, from start to end, shape (N, S, n_dynamic).
+        ramps: whether a control moves linearly to its value during the hold, shape (m,).
     """
 
     start: FloatArray
@@ -60,6 +63,14 @@ class Trace(NamedTuple):
     values: FloatArray
     choice: IntArray
     inside: FloatArray
+    ramps: np.ndarray
+
+    @property
+    def inside_values(self) -> FloatArray:
+        """Continuous controls at the points of ``inside``, shape (N, S, m)."""
+        share = np.linspace(0.0, 1.0, self.inside.shape[1])[:, None]
+        moving = self.previous[:, None] + share * (self.values - self.previous)[:, None]
+        return np.where(self.ramps, moving, self.values[:, None])
 
     @property
     def end(self) -> FloatArray:
@@ -92,13 +103,15 @@ def trace(
     # coherences oscillate inside a hold
     most = SAMPLES if machine.portrait.coherence(before) is None else 4 * SAMPLES
     samples = 2 if machine.n_step_uniforms and uniforms is None else _samples(steps, most)
+    ramps = np.array([r.name in machine.ramped for r in machine.control_space.ranges], dtype=bool)
     inside = np.empty((steps, samples, nx))
     inside[:, 0], inside[:, -1] = before[:, :nx], after[:, :nx]
     for dt in np.unique(durations):
         rows = np.flatnonzero(durations == dt)
-        part = Control(control.values[rows], control.choice[rows])
         for s in range(1, samples - 1):
             share = s / (samples - 1)
+            reached = before[rows, nx:] + share * (control.values - before[:, nx:])[rows]
+            part = Control(np.where(ramps, reached, control.values[rows]), control.choice[rows])
             noise = None if uniforms is None else uniforms[rows]
             made = machine.propagate(before[rows], part, float(dt) * share, noise)
             inside[rows, s] = made.state[:, :nx]
@@ -106,7 +119,7 @@ def trace(
                 other = rows[(made.outcome != outcome[rows]).any(axis=1)]
                 inside[other, s] = before[other, :nx] + share * (after - before)[other, :nx]
     # what is held: a control that the choice does not use stays as it was
-    return Trace(start, durations, before[:, nx:], after[:, nx:], control.choice, inside)
+    return Trace(start, durations, before[:, nx:], after[:, nx:], control.choice, inside, ramps)
 
 
 def _samples(steps: int, most: int) -> int:
@@ -117,7 +130,7 @@ def _samples(steps: int, most: int) -> int:
 def shown(machine: Machine, steps: Trace) -> list[Quantity]:
     """What the machine's portrait shows during the holds, and the coherence; values of shape (N, S)."""
     count, samples, nx = steps.inside.shape
-    values = np.repeat(steps.values, samples, axis=0)
+    values = steps.inside_values.reshape(count * samples, steps.values.shape[1])
     state = np.concatenate([steps.inside.reshape(-1, nx), values], axis=1)
     found = list(machine.portrait.shown(state)[:PANELS])
     coherence = machine.portrait.coherence(state)
@@ -168,7 +181,8 @@ def draw_control(axes: Axes, machine: Machine, steps: Trace, j: int) -> None:
 
     looks, u = choice_looks(machine), steps.values[:, j]
     used = machine.control_space.used[steps.choice, j]
-    levels = np.stack([np.stack([steps.start, u], axis=1), np.stack([steps.end, u], axis=1)], axis=1)
+    first = steps.previous[:, j] if steps.ramps[j] else u
+    levels = np.stack([np.stack([steps.start, first], axis=1), np.stack([steps.end, u], axis=1)], axis=1)
     jumps = np.stack([levels[:-1, 1], levels[1:, 0]], axis=1)[used[:-1] & used[1:]]
     axes.add_collection(LineCollection(list(jumps), colors=GREY, linewidths=0.6))
     colours = [looks[c].colour for c in steps.choice[used]]
@@ -176,7 +190,7 @@ def draw_control(axes: Axes, machine: Machine, steps: Trace, j: int) -> None:
     control = machine.control_space.ranges[j]
     margin = 0.08 * (control.high - control.low)
     axes.set_ylim(control.low - margin, control.high + margin)
-    axes.set_ylabel(control_label(machine, j))
+    set_label(axes.yaxis, "control", control.name, control.unit)
 
 
 def draw_outcomes(axes: Axes, start: FloatArray, outcome: FloatArray) -> None:
@@ -237,12 +251,13 @@ def draw_diagram(axes: Axes, machine: Machine, steps: Trace, fade: bool = False)
     from matplotlib.colors import to_rgba
 
     looks, (count, samples, nx) = choice_looks(machine), steps.inside.shape
-    x, y = plane(machine, steps.inside.reshape(-1, nx), np.repeat(steps.values, samples, axis=0))
+    inside_values = steps.inside_values
+    x, y = plane(machine, steps.inside.reshape(-1, nx), inside_values.reshape(count * samples, steps.values.shape[1]))
     holds = np.stack([x, y], axis=1).reshape(count, samples, 2)
     # a switch leaves the dynamical variables alone; it is straight unless the eigenstates change
     points = 2 if _own_plane(machine) is None else _samples(count, most=64)
     way = np.linspace(0.0, 1.0, points)[:, None]
-    values = steps.previous[:, None] + (steps.values - steps.previous)[:, None] * way
+    values = steps.previous[:, None] + (inside_values[:, 0] - steps.previous)[:, None] * way
     start = np.repeat(steps.inside[:, 0], points, axis=0)
     x, y = plane(machine, start, values.reshape(count * points, values.shape[2]))
     switches = np.stack([x, y], axis=1).reshape(count, points, 2)
@@ -356,6 +371,18 @@ def abscissa_limits(machine: Machine) -> tuple[float, float]:
     space = machine.control_space
     values = space.low + (space.high - space.low) * np.linspace(0.0, 1.0, 65)[:, None]
     return spanned(plane(machine, np.zeros((len(values), machine.n_dynamic)), values)[0])
+
+
+def label_diagram(axes: Axes, machine: Machine, units: Units) -> None:
+    """Label both axes of the diagram, whose limits are set."""
+    own = _own_plane(machine)
+    if own is not None:
+        for axis, quantity in zip((axes.xaxis, axes.yaxis), own, strict=True):
+            set_label(axis, *quantity_words(quantity, units))
+        return
+    across, up = diagram_labels(machine, units)
+    axes.set_xlabel(across)
+    axes.set_ylabel(up)
 
 
 def diagram_labels(machine: Machine, units: Units) -> tuple[str, str]:

@@ -77,7 +77,8 @@ class MachineEnv(_OfKernel, gym.Env[NDArray[np.float32], Any]):
         ``energy_change``, ``entropy_change``, ``entropy_production``, ``law_residual``, ``control``, ``choice``,
         ``state`` (in black-box mode too: it is for whoever evaluates). Flows into the system are positive; ``power``
         is what the machine is for, extracted work or (of a refrigerator) heat from the cold bath, per time. With a
-        weight also ``weight``; of a cell ``exergy_change``; with detectors ``measurement_energy``, ``information`` and ``record`` (nats),
+        weight also ``weight``; of a cell ``exergy_change``; with detectors ``measurement_energy``, ``information`` and
+        ``record`` (nats),
         ``dissipation`` (nats, what the output costs) and ``outcome``, what each detector showed (0: not read).
     Starting state:
         Drawn by the machine, or ``reset(options={"state": array})``. A range of weights is drawn from in every episode,
@@ -178,8 +179,8 @@ class MachineEnv(_OfKernel, gym.Env[NDArray[np.float32], Any]):
 class MachineVectorEnv(_OfKernel, VectorEnv[NDArray[np.float32], Any, Any]):
     """K copies of a thermal machine stepped as one batch; the same kernel as ``MachineEnv``.
 
-    Autoreset is SAME_STEP: the step that ends an episode returns the first observation of the next episode, with the last
-    one in ``info["final_obs"]``. With ``reset(seed=s)`` copy k behaves like a ``MachineEnv`` with seed s + k.
+    Autoreset is SAME_STEP: the step that ends an episode returns the first observation of the next episode, with the
+    last one in ``info["final_obs"]``. With ``reset(seed=s)`` copy k behaves like a ``MachineEnv`` with seed s + k.
 
     Args:
         num_envs: K >= 1.

@@ -22,7 +22,6 @@ from .drawing import (
     PANELS,
     Trace,
     abscissa_limits,
-    diagram_labels,
     draw_contacts,
     draw_control,
     draw_diagram,
@@ -33,6 +32,7 @@ from .drawing import (
     equilibrium_handles,
     guide_handles,
     history_trace,
+    label_diagram,
     shown,
     spanned,
 )
@@ -48,6 +48,8 @@ from .style import (
     label,
     new_figure,
     quantity_label,
+    quantity_words,
+    set_label,
     styled,
     units_of,
 )
@@ -56,8 +58,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WINDOW = 48
-"""Steps shown by ``draw_history``."""
 LONG_TITLE = 76
 """Characters, mathtext included."""
 
@@ -72,7 +72,8 @@ def draw_history(machine: Machine, frames: Sequence[Frame]) -> Figure:
         machine: the machine.
         frames: steps, oldest first; may be empty.
     """
-    frames, units = list(frames)[-WINDOW:], units_of(machine)
+    window = machine.portrait.steps_shown
+    frames, units = list(frames)[-window:], units_of(machine)
     steps = history_trace(machine, frames)
     controls = range(min(PANELS, machine.control_space.n_values))
     variables = shown(machine, steps)
@@ -106,14 +107,14 @@ def draw_history(machine: Machine, frames: Sequence[Frame]) -> Figure:
     for quantity in variables:
         _draw_variable(next(panels), machine, steps, quantity, units)
     _draw_heat(left[-1], machine, frames, units)
-    left[-1].set_xlabel(label("time", "t", units.time))
     for axes in left:
         # quantity above symbol and unit: the panels are low
         text = axes.get_ylabel()
         axes.set_ylabel(text.replace(" $", "\n$", 1) if " $" in text else text.replace(" (", "\n(", 1))
     figure.align_ylabels(left)
     start, dt = (frames[0].time, frames[0].dt) if frames else (0.0, 1.0)
-    left[-1].set_xlim(start, start + max(len(frames), WINDOW // 2) * dt)
+    left[-1].set_xlim(start, start + max(len(frames), window // 2) * dt)
+    set_label(left[-1].xaxis, "time", "t", units.time)
 
     _draw_plane(diagram, machine, steps, units)
     diagram.set_anchor("N")
@@ -148,13 +149,13 @@ def _draw_variable(axes: Axes, machine: Machine, steps: Trace, quantity: Quantit
     curves = np.stack([steps.inside_times, y], axis=2)
     axes.add_collection(LineCollection(list(curves), colors=[looks[c].colour for c in steps.choice], linewidths=1.6))
     axes.set_ylim(spanned(y))
-    axes.set_ylabel(quantity_label(quantity, units))
+    set_label(axes.yaxis, *quantity_words(quantity, units))
 
 
 def _draw_heat(axes: Axes, machine: Machine, frames: Sequence[Frame], units: Units) -> None:
     """Heat current from each bath."""
-    axes.set_ylabel(label("heat current", "J", units.power))
     if not frames:
+        axes.set_ylabel(label("heat current", "J", units.power))
         return
     edges = np.array([f.time for f in frames] + [frames[-1].time + frames[-1].dt])
     rates = np.array([f.heat / f.dt for f in frames])
@@ -162,6 +163,7 @@ def _draw_heat(axes: Axes, machine: Machine, frames: Sequence[Frame], units: Uni
     for rate, look in zip(rates.T, bath_looks(machine), strict=True):
         axes.stairs(rate, edges, baseline=None, color=look.colour, linewidth=1.4)
     axes.set_ylim(spanned(rates))
+    set_label(axes.yaxis, "heat current", "J", units.power)
 
 
 def _draw_plane(axes: Axes, machine: Machine, steps: Trace, units: Units) -> None:
@@ -172,21 +174,22 @@ def _draw_plane(axes: Axes, machine: Machine, steps: Trace, units: Units) -> Non
         points = [g for g in machine.portrait.guides() if len(g.x) == 1]
         axes.set_xlim(spanned(curve.path[:, 0], *(g.x for g in points)))
         axes.set_ylim(spanned(curve.path[:, 1], *(g.y for g in points)))
-        across, up = diagram_labels(machine, units)
+        label_diagram(axes, machine, units)
     elif machine.control_space.n_values:
         curve = draw_diagram(axes, machine, steps, fade=True)
         draw_equilibria(axes, machine)
-        axes.set_xlim(abscissa_limits(machine))
+        draw_guides(axes, machine)
+        follows = machine.portrait.follows_controls
+        axes.set_xlim(abscissa_limits(machine) if follows else spanned(curve.path[:, 0]))
         axes.set_ylim(spanned(curve.holds[:, :, 1]))
-        across, up = diagram_labels(machine, units)
+        label_diagram(axes, machine, units)
     elif machine.n_dynamic > 1:
         axes.plot(*steps.inside[:, :, :2].reshape(-1, 2).T, color=INK)
         across, up = (quantity_label(q, units) for q in machine.portrait.shown(np.zeros((1, machine.n_state)))[:2])
+        axes.set_xlabel(across)
+        axes.set_ylabel(up)
     else:
         axes.set_axis_off()
-        return
-    axes.set_xlabel(across)
-    axes.set_ylabel(up)
 
 
 def _handles(machine: Machine) -> list[Any]:
@@ -203,7 +206,9 @@ def _handles(machine: Machine) -> list[Any]:
             handles.append(Line2D([], [], linestyle="none", color=INK, label=name, **style))
         return handles + guide_handles(machine)
     if machine.control_space.n_values:
-        handles.append(Line2D([], [], color=INK, linestyle=":", label="switch"))
+        if len(machine.ramped) < machine.control_space.n_values:
+            handles.append(Line2D([], [], color=INK, linestyle=":", label="switch"))
+        handles += guide_handles(machine)
         if isinstance(machine, AffineMachine) and machine.control_space.n_values == 1:
             handles += equilibrium_handles(machine)
     return handles

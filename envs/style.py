@@ -5,7 +5,7 @@ that are compared use other colours and different dashes, so that red and blue a
 
 Units: hbar = k_B = 1 leaves the unit of energy and of time to the parameters. The parameter that equals 1 is the unit:
 ``beta_h = 1`` means energies in k_B T_h, ``gamma_h = 1`` means times in 1/gamma_h. They are written in plain text
-("gamma_h k_B T_h"), which ``math`` sets for figures.
+("gamma_h k_B T_h"), which ``math`` sets for figures. Cells have SI units; in numbers these get a prefix.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ..physics.machine import Machine
 from ..physics.portrait import Quantity
 
 if TYPE_CHECKING:
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 HOT, COLD, GREY, INK = "#d1495b", "#2f6690", "#8d99ae", "#1d2129"
@@ -29,6 +30,8 @@ ALWAYS = "#5f6b7a"
 """The line of a machine without a choice."""
 OTHER = ("#e0a030", "#2a9d8f", "#7b4fa3", "#8a5a44", "#4c4f9c")
 """Baths of intermediate temperature, and choices that are no baths."""
+NO_BATHS = ("bath", "ambient", "resistor")
+"""Baths whose name says what they are."""
 CONTACT = ("wait", "thermalise")
 """Choices that connect a bath, the only one, which a demon takes away otherwise."""
 
@@ -65,6 +68,10 @@ GREEK = {
     "chi": "χ", "psi": "ψ", "omega": "ω", "Gamma": "Γ", "Delta": "Δ", "Theta": "Θ", "Lambda": "Λ", "Xi": "Ξ",
     "Pi": "Π", "Sigma": "Σ", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω", "hbar": "ħ",
 }  # fmt: skip
+SI_POWERS = ("m", "cm", "s", "K", "C")
+"""Units whose digits are powers: "C/m2"."""
+PREFIXES = {-12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M"}
+WITH_PREFIX = ("J", "W", "V", "A", "C", "s", "V/m", "J/cm2", "W/cm2", "A/cm2", "C/cm2")
 WORD = re.compile(r"([A-Za-z]+)(?:(\d[A-Za-z0-9_]*)|_(\w+))?")
 """A symbol with its index: E0, beta_h, k_B, x0_1."""
 
@@ -88,7 +95,9 @@ def bath_looks(machine: Machine) -> list[Look]:
     colours = {order[0]: HOT, order[-1]: COLD} if len(order) > 1 else dict.fromkeys(order, HOT)
     between = [b for b in order if b not in colours]
     colours |= {b: OTHER[k % len(OTHER)] for k, b in enumerate(between)}
-    names = [name if name == "bath" else f"{name} bath" for name in machine.bath_names]
+    if len(order) > 1 and np.ptp(machine.betas) == 0.0:  # told apart by what they are
+        colours = {b: OTHER[k % len(OTHER)] for k, b in enumerate(order)}
+    names = [name if name in NO_BATHS else f"{name} bath" for name in machine.bath_names]
     return [Look(name, colours[b]) for b, name in enumerate(names)]
 
 
@@ -125,7 +134,10 @@ class Units:
 
 
 def units_of(machine: Machine) -> Units:
-    """The units of a machine, from its parameters that equal 1."""
+    """The units of a machine: SI, or from its parameters that equal 1."""
+    if machine.natural_units == "SI":
+        per = getattr(machine, "per_area", "")
+        return Units("s", f"J{per}", f"W{per}", "1/s")
     numbers = [p for p in machine.describe()["parameters"] if isinstance(p["value"], (int, float))]
     one = {p["unit"]: p["name"] for p in reversed(numbers) if p["value"] == 1}
     if "1/energy" in one:
@@ -180,6 +192,9 @@ DEMON = Words(
     "power", "P / (T x record entropy)", "P / (T x record entropy)", "eta_I", "eta_I", "demon", "power", "efficiency",
     "Landauer", "record entropy", "D", "record_entropy_rate",
 )  # fmt: skip
+CELL = Words(
+    "power", "power / exergy used", "power / exergy used", "eta_X", "eta_X", "cell", "power", "efficiency", "second law"
+)  # fmt: skip
 MEASURED_REFRIGERATOR = REFRIGERATOR._replace(
     dissipation="dissipation with erasure", dissipation_symbol="D", dissipation_tag="dissipation_rate"
 )
@@ -189,6 +204,8 @@ def words_of(machine: Machine | type[Machine]) -> Words:
     """How to speak of a machine's P and of what it costs."""
     if machine.is_refrigerator:
         return MEASURED_REFRIGERATOR if machine.n_step_uniforms else REFRIGERATOR
+    if machine.stores_energy:
+        return CELL
     return DEMON if machine.n_step_uniforms and len(machine.bath_names) == 1 else ENGINE
 
 
@@ -205,6 +222,8 @@ def math(text: str, upright: bool = False) -> str:
         if word in GREEK:
             base = f"\\{word}"
         else:
+            if upright and word in SI_POWERS and match[2]:
+                return rf"\mathrm{{{word}}}^{{{match[2]}}}"
             italic = len(word) == 1 and (index or not upright or word in symbols)
             base = word if italic else rf"\mathrm{{{word}}}"
         return base + (rf"_\mathrm{{{index.replace('_', ',')}}}" if index else "")
@@ -214,11 +233,14 @@ def math(text: str, upright: bool = False) -> str:
 
 def unit_math(text: str) -> str:
     """A unit as mathtext; "1" is written out."""
-    return {"1": "dimensionless", "%": "%"}.get(text) or math(text, upright=True)
+    return {"1": "dimensionless", "%": "%"}.get(text) or math(text.replace("Ohm", "Ω"), upright=True)
 
 
 def amount(value: float, unit: str, digits: int = 3) -> str:
     """A number with its unit for a figure, with a true minus sign; bare in natural units."""
+    if unit in WITH_PREFIX and value and np.isfinite(value):
+        step = prefix(abs(value), unit)
+        value, unit = value / 10.0**step, PREFIXES[step] + unit
     number, _, power = f"{value + 0.0:.{digits}g}".replace("-", "−").partition("e")
     if power:
         number += rf"$\cdot 10^{{{int(power.replace('−', '-'))}}}$"
@@ -227,16 +249,39 @@ def amount(value: float, unit: str, digits: int = 3) -> str:
     return number if unit in ("1", "", Units.power) else f"{number} {unit_math(unit)}"
 
 
+def prefix(size: float, unit: str) -> int:
+    """The power of ten of the prefix for numbers of this size; nobody counts in kiloseconds."""
+    if unit == "s" and size > 1.0:
+        return 0
+    return int(np.clip(3 * np.floor(np.log10(size) / 3.0), min(PREFIXES), max(PREFIXES)))
+
+
+def set_label(axis: Axis, quantity: str, symbol: str = "", unit: str = "") -> None:
+    """Label an axis whose limits are set; an SI unit gets the prefix that fits them, and so do the numbers."""
+    size = float(np.abs(axis.get_view_interval()).max())
+    if unit in WITH_PREFIX and size > 0.0 and prefix(size, unit):
+        from matplotlib.ticker import FuncFormatter
+
+        step = prefix(size, unit)
+        axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v / 10.0**step:g}".replace("-", "−")))
+        unit = PREFIXES[step] + unit
+    axis.set_label_text(label(quantity, symbol, unit))
+
+
 def label(quantity: str, symbol: str = "", unit: str = "") -> str:
     """Axis label ``quantity symbol (unit)``; an empty part is left out."""
     shown = unit_math(unit)
     return " ".join(part for part in (quantity, math(symbol), f"({shown})" if shown else "") if part)
 
 
+def quantity_words(found: Quantity, units: Units) -> tuple[str, str, str]:
+    """Name, symbol and unit of a quantity of a machine's portrait."""
+    return found.name, found.symbol, getattr(units, found.unit) if found.unit in ("energy", "time") else found.unit
+
+
 def quantity_label(found: Quantity, units: Units) -> str:
     """Axis label of a quantity of a machine's portrait."""
-    unit = getattr(units, found.unit) if found.unit in ("energy", "time") else found.unit
-    return label(found.name, found.symbol, unit)
+    return label(*quantity_words(found, units))
 
 
 def control_label(machine: Machine, j: int) -> str:

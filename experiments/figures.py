@@ -257,6 +257,7 @@ def _repeated(steps: Trace, period: float, duration: float) -> Trace:
         np.tile(steps.values, (times, 1)),
         np.tile(steps.choice, times),
         np.tile(steps.inside, (times, 1, 1)),
+        steps.ramps,
     )
 
 

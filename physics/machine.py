@@ -82,6 +82,8 @@ class Machine(ABC):
     """What the power P of this machine is: the cooling power (heat from the coldest bath), or the extracted work."""
     natural_units: ClassVar[str] = "hbar = k_B = 1"
     """The constants that are 1, for tables and reports."""
+    ramped: ClassVar[tuple[str, ...]] = ()
+    """Continuous controls that move linearly over a step to their new value; the others are switched at its start."""
     stores_energy: ClassVar[bool] = False
     """Whether it holds so much energy (fuel, a charge) that heat and work need not balance in the long run."""
 

@@ -51,6 +51,11 @@ class Portrait:
         machine: the machine.
     """
 
+    follows_controls: bool = True
+    """Whether the abscissa of the plane depends on the controls alone, so that their range is its range."""
+    steps_shown: int = 48
+    """How many of the last steps a rendering shows."""
+
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
 

@@ -63,6 +63,13 @@ class StepError(ArithmeticError):
     """The implicit equations of a cell have no solution that Newton's method finds, even for tiny sub-steps."""
 
 
+class SecondLawError(ParameterError):
+    """Parameters that claim work from the heat of a single temperature, which no cycle can deliver.
+
+    Source: R. Clausius (1854), W. Thomson (1851); for these cells exergy is a Lyapunov function, see ``Cell``.
+    """
+
+
 class Flow(NamedTuple):
     """What happens in a cell at a given (mean) state; arrays of the shape of one variable.
 

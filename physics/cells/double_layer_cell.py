@@ -23,6 +23,7 @@ from scipy.special import expit, logit
 
 from ..control import ControlSpace, FloatArray, IntArray, Range
 from ..machine import parameter
+from ..portrait import Portrait
 from ..validation import ParameterError, check_positive, check_range
 from .cell import E_CHARGE, K_B, Flow
 from .discrete import Array, half_square
@@ -315,6 +316,12 @@ class DoubleLayerCell(ElectricalCell):
         filling = self.x0 if x is None else x
         e_c = float(self.cathode_potential(np.array(filling), np.array(self.T_a)))
         return np.array([self.C_A * self.E_A, self.C_C * e_c, float(logit(filling)), 0.0])
+
+    @cached_property
+    def portrait(self) -> Portrait:
+        from .portraits import DoubleLayerPortrait
+
+        return DoubleLayerPortrait(self)
 
     def reference_energy(self, state: FloatArray) -> FloatArray:
         """All of its energy, J/cm2: shaped power is the power at the terminals."""

@@ -25,6 +25,7 @@ import numpy as np
 
 from ..control import ControlSpace, FloatArray, IntArray, Range
 from ..machine import parameter
+from ..portrait import Portrait
 from ..validation import check_integer, check_positive, check_range
 from .cell import EPSILON_0, Flow
 from .discrete import Array, half_square
@@ -246,6 +247,12 @@ class FerroelectricCapacitor(ElectricalCell):
             if np.abs(step).max() < 1e-14:
                 break
         return np.array([*p, 0.0])
+
+    @cached_property
+    def portrait(self) -> Portrait:
+        from .portraits import CapacitorPortrait
+
+        return CapacitorPortrait(self)
 
     def reference_energy(self, state: FloatArray) -> FloatArray:
         """All of its energy, J: shaped power is the power of the source, taken with the opposite sign."""

@@ -22,6 +22,7 @@ import numpy as np
 
 from ..control import ControlSpace, FloatArray, IntArray, Range
 from ..machine import parameter
+from ..portrait import Portrait
 from ..validation import ParameterError, check_finite, check_positive
 from .cell import Cell, Flow, Ledger
 from .discrete import Array
@@ -195,6 +196,12 @@ class FerroelectricEngine(Cell):
         return np.where(choice == NONE, 0.0, self.cv / self.tau), np.where(choice == HOT, self.T_hot, self.T_cold)
 
     # ---- states -----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def portrait(self) -> Portrait:
+        from .portraits import FilmPortrait
+
+        return FilmPortrait(self)
 
     def reference_energy(self, state: FloatArray) -> FloatArray:
         """Heat content of the temperature and the polarisation at the middle field: u - E_m P + C theta, J."""

@@ -30,13 +30,17 @@ import numpy as np
 
 from ..control import ControlSpace, FloatArray, IntArray, Range
 from ..machine import parameter
+from ..portrait import Portrait
 from ..validation import ParameterError, check_choice, check_positive, check_range
-from .cell import E_CHARGE, K_B, Flow
+from .cell import E_CHARGE, K_B, Flow, SecondLawError
 from .discrete import Array, half_square, log_of_rest, quarter_fourth
 from .electrical import ElectricalCell
 
 SOURCES = ("chemical", "two_bath", "mechanical", "none")
 """Where the free energy comes from."""
+
+FORBIDDEN_SOURCES = ("ambient_heat", "isothermal_heat", "heat", "one_bath")
+"""Claims that the second law forbids."""
 
 K_E = K_B / E_CHARGE
 """k/e, V/K."""
@@ -52,6 +56,7 @@ class SelfCyclingCell(ElectricalCell):
 
     Raises:
         ParameterError: for a parameter outside its range.
+        SecondLawError: for a source that would be heat of a single temperature.
     """
 
     title: ClassVar[str] = "Self-cycling cell"
@@ -108,6 +113,11 @@ class SelfCyclingCell(ElectricalCell):
     Tc_span: float = parameter(20.0, "K", "by how much stress moves Tc either way (source = mechanical)")
 
     def __post_init__(self) -> None:
+        if self.energy_source in FORBIDDEN_SOURCES:
+            raise SecondLawError(
+                f"energy_source = {self.energy_source!r}: heat of a single temperature delivers no work over a cycle; "
+                f"must be one of {', '.join(map(repr, SOURCES))}"
+            )
         check_choice("energy_source", self.energy_source, SOURCES)
         positive = (
             "C_A", "C_C", "y0", "V_c", "Tc", "T_r", "R_F", "R_m", "R_p", "y_w", "R_C", "R_i", "N0_A", "N0_C", "C_th",
@@ -118,7 +128,9 @@ class SelfCyclingCell(ElectricalCell):
         if self.Tc <= self.T_r:
             raise ParameterError(f"Tc = {self.Tc!r}: must be > T_r = {self.T_r!r}, where the double well is given")
         if self.energy_source == "two_bath" and self.T_hot <= self.T_a:
-            raise ParameterError(f"T_hot = {self.T_hot!r}: must be > T_a = {self.T_a!r}")
+            raise SecondLawError(
+                f"T_hot = {self.T_hot!r}: must be > T_a = {self.T_a!r}, or there is only one temperature"
+            )
         if self.log_R_min >= self.log_R_max:
             raise ParameterError(f"log_R_min = {self.log_R_min!r}: must be < log_R_max = {self.log_R_max!r}")
         check_range("port_voltage", self.port_voltage, 0.0, 100.0)
@@ -331,6 +343,12 @@ class SelfCyclingCell(ElectricalCell):
         roots = np.roots([self.b, 0.0, self.a0 * (t - self.Tc), self.V_b - v_a])
         real = np.real(roots[np.abs(np.imag(roots)) < 1e-9 * self.y0])
         return float(real.min())
+
+    @cached_property
+    def portrait(self) -> Portrait:
+        from .portraits import SelfCyclingPortrait
+
+        return SelfCyclingPortrait(self)
 
     def reference_energy(self, state: FloatArray) -> FloatArray:
         """All energy but that of the double layers, J: shaped power is work, plus what charges them.
