@@ -60,13 +60,14 @@ class SteadyCycles:
 
     @property
     def efficiency(self) -> FloatArray:
-        """Work over the heat received from the hot bath, (K,)."""
-        return self.work / self.heat[:, HOT - 1]
+        """Work over the heat received from the hot bath, (K,); NaN where there is none."""
+        hot = self.heat[:, HOT - 1]
+        return self.work / np.where(hot == 0.0, np.nan, hot)
 
     @property
     def cop(self) -> FloatArray:
-        """Coefficient of performance: heat received from the cold bath over the work put in, (K,)."""
-        return self.heat[:, COLD - 1] / -self.work
+        """Coefficient of performance: heat received from the cold bath over the work put in, (K,); NaN without any."""
+        return self.heat[:, COLD - 1] / np.where(self.work == 0.0, np.nan, -self.work)
 
     @property
     def energy_residual(self) -> FloatArray:

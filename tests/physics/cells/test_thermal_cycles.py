@@ -11,6 +11,10 @@ from hypothesis import strategies as st
 
 from szilard.physics.cells.electrocaloric_cooler import ElectrocaloricCooler
 from szilard.physics.cells.ferroelectric_engine import FerroelectricEngine
+from szilard.physics.cells.ferroelectric_engine_references import (
+    ELECTROCALORIC_REFERENCES,
+    FERROELECTRIC_ENGINE_REFERENCES,
+)
 from szilard.physics.cells.landau import Landau
 from szilard.physics.cells.thermal_cycles import (
     IdealBrayton,
@@ -122,3 +126,13 @@ def test_reverse_brayton_is_below_carnot(fraction, t):
     cycle = reverse_brayton(ElectrocaloricCooler(T_cold=t, T_hot=t + fraction * change))
     assert cycle.cold_heat > 0.0
     assert 0.0 < cycle.cop < t / (fraction * change)
+
+
+@pytest.mark.parametrize("reference", FERROELECTRIC_ENGINE_REFERENCES + ELECTROCALORIC_REFERENCES, ids=lambda r: r.id)
+def test_reference_value(reference):
+    assert abs(reference.deviation()) <= reference.tolerance
+
+
+def test_reference_names_are_unique():
+    ids = [r.id for r in FERROELECTRIC_ENGINE_REFERENCES + ELECTROCALORIC_REFERENCES]
+    assert len(set(ids)) == len(ids)
