@@ -118,6 +118,8 @@ class HybridSACPolicy(BasePolicy):
         explore: probability with which a training action draws its choice uniformly.
         explore_control: probability with which a training action draws its controls uniformly: a Gaussian head sees
             one maximum of Q at a time, and what lies beyond it is known only from such draws.
+        edge: controls that the deterministic policy puts this close to a bound of [-1, 1] lie on it: the tanh of a
+            Gaussian never gets there.
         used: whether a choice (first index) uses a control (second index); ``None``: each uses all. What a choice does
             not use is no action: it has no entropy, and the critics see a zero.
 
@@ -144,6 +146,7 @@ class HybridSACPolicy(BasePolicy):
         weight_scale: float | None = None,
         history: tuple[int, ...] | None = None,
         observer: bool = True,
+        edge: float = 0.0,
         used: Sequence[Sequence[bool]] | None = None,
         **kwargs: Any,
     ):
@@ -154,7 +157,7 @@ class HybridSACPolicy(BasePolicy):
                 raise ParameterError(f"{name} = {space}: must be a Box of one dimension")
         if not (action_space.low == -1).all() or not (action_space.high == 1).all():  # type: ignore[attr-defined]
             raise ParameterError(f"action_space = {action_space}: must be Box(-1, 1), see BoxEncoding")
-        self.n_choices, self.explore, self.explore_control = n_choices, explore, explore_control
+        self.n_choices, self.explore, self.explore_control, self.edge = n_choices, explore, explore_control, edge
         self.n_controls = action_space.shape[0] - (n_choices > 1)  # type: ignore[index]
         if self.n_controls < 0 or n_choices < 1:
             raise ParameterError(f"n_choices = {n_choices}: must be >= 1 and fit {action_space}")
@@ -249,6 +252,8 @@ class HybridSACPolicy(BasePolicy):
         if not deterministic and self.explore_control > 0.0:
             anywhere = th.rand(len(rows), 1, device=raw.device) < self.explore_control
             control = th.where(anywhere, 2.0 * th.rand_like(control) - 1.0, control)
+        if deterministic and self.edge > 0.0:
+            control = th.where(control.abs() >= 1.0 - self.edge, control.sign(), control)
         return self.encode(control * self.used[choice], choice)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
@@ -265,6 +270,7 @@ class HybridSACPolicy(BasePolicy):
             weight_scale=self.weight_scale,
             history=self.history,
             observer=self.observer,
+            edge=self.edge,
             used=self.used.bool().tolist(),
             lr_schedule=self._dummy_schedule,
         )

@@ -148,7 +148,7 @@ _MEASURED = {
     "huber": 10.0,
     "control_entropy": (-0.5, -7.0),
     "anneal": 0.7,
-    "policy_kwargs": {"explore_control": 0.1},
+    "policy_kwargs": {"explore_control": 0.1, "edge": 1e-3},
 }
 _TWO_QUBITS: dict[str, Any] = {"steps": 40_000, "episode_steps": 25, "hyperparameters": _MEASURED}
 
