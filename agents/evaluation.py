@@ -5,6 +5,9 @@ system at truncation, and a finite window can exceed the optimum. Here the deter
 starts; after a burn-in the controls that it repeats are taken as a ``Cycle`` and averaged over the exact periodic
 state. From a policy that does not repeat, the window that closes best on itself is taken as the cycle.
 
+A cell with fuel does not repeat itself. Its work is corrected by what its double layers gained over the window, so that
+no stored energy can pass for power; what it makes of all its fuel is measured in ``life``.
+
 A machine with measurements has no limit cycle: its averages are those of many long runs, with their standard error. The
 power is counted as heat there, which differs from the work by the change of a bounded energy and fluctuates less.
 """
@@ -48,7 +51,8 @@ class Evaluation:
         heat_rates: heat per time from each bath, shape (B,), mean over the starts.
         entropy_production_rate: nats per time, mean over the starts.
         efficiency: power / heat from the hottest bath, or the coefficient of performance cooling power / consumed
-            power of a refrigerator; NaN unless both are positive.
+            power of a refrigerator, or of a machine that stores energy power / exergy used; NaN unless both are
+            positive.
         efficiency_ratio: efficiency / Carnot's.
         period: period of the limit cycle (time); NaN if the policy does not repeat, or runs differ.
         powers: P from each start, shape (S,).
@@ -194,7 +198,10 @@ def evaluate(
     periods = np.array([c.period if c and repeats else np.nan for _, _, c, repeats in averages])
     efficiency, carnot = _efficiency(machine, heat_rates)
     dissipations = np.array([-float(machine.betas @ a[1]) for a in averages])
-    entropy_production_rate = -float(machine.betas @ heat_rates)
+    if machine.stores_energy:  # fuel has an entropy of its own: its baths do not tell
+        dissipations = record.dissipation.mean(axis=0) / dt
+        efficiency, carnot = _exergy_efficiency(machine, float(powers.mean()), float(dissipations.mean())), 1.0
+    entropy_production_rate = float(dissipations.mean())
     return Evaluation(
         power=float(powers.mean()),
         heat_rates=heat_rates,
@@ -269,12 +276,21 @@ def _efficiency(machine: Machine, heat_rates: FloatArray, records: float = 0.0) 
     return (gain / cost if gain > least and cost > least else np.nan), carnot_bound(machine)
 
 
+def _exergy_efficiency(machine: Machine, power: float, entropy_production: float) -> float:
+    """Power over the exergy used, which is larger by T0 Sigma (Gouy, Stodola); NaN if no power is delivered."""
+    used = power + entropy_production / float(machine.betas.max())
+    least = 1e-12 * machine.power_unit
+    return power / used if power > least and used > least else np.nan
+
+
 def carnot_bound(machine: Machine) -> float:
     """Carnot's bound of the efficiency, or of the coefficient of performance of a refrigerator.
 
+    Of a machine that stores energy it is 1, the bound of power over exergy used.
+
     Of a demon with one bath it is 1, Landauer's bound of power over the cost of erasing its records.
     """
-    if machine.is_stochastic and len(machine.betas) == 1:
+    if machine.stores_energy or (machine.is_stochastic and len(machine.betas) == 1):
         return 1.0
     ratio = float(machine.betas.min() / machine.betas.max())
     if machine.is_refrigerator:
@@ -306,5 +322,8 @@ def _average(machine: Machine, dt: float, record: _Record, k: int) -> tuple[floa
             pass
         else:
             return limit.power, limit.heat_rates, limit, period is not None
-    time = n * dt
-    return float(record.output[-n:, k].sum()) / time, record.heat[-n:, k].sum(axis=0) / time, None, False
+    time, gained = n * dt, float(record.output[-n:, k].sum())
+    if machine.stores_energy:
+        ends = record.states[[-1 - n, -1], k]
+        gained += float(np.diff(machine.internal_energy(ends) - machine.reference_energy(ends))[0])
+    return gained / time, record.heat[-n:, k].sum(axis=0) / time, None, False

@@ -180,6 +180,7 @@ CATALOGUE: tuple[Entry, ...] = (
         presets={
             "BaTiO3": {"dt": 0.05},
         },
+        references="cells.ferroelectric_engine_references:FERROELECTRIC_ENGINE_REFERENCES",
         tags=("engine", "cell"),
     ),
     Entry(
@@ -188,6 +189,7 @@ CATALOGUE: tuple[Entry, ...] = (
         presets={
             "BaTiO3": {"dt": 0.05},
         },
+        references="cells.ferroelectric_engine_references:ELECTROCALORIC_REFERENCES",
         tags=("refrigerator", "cell"),
     ),
     Entry(
@@ -214,6 +216,14 @@ CATALOGUE: tuple[Entry, ...] = (
         },
         tags=("cell",),
         reward="negative_capacitance",
+    ),
+    Entry(
+        id="szilard/DoubleLayerCell-v0",
+        machine="cells.double_layer_cell:DoubleLayerCell",
+        presets={
+            "reference": {"dt": 10.0},
+        },
+        tags=("cell",),
     ),
 )  # fmt: skip
 

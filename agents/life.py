@@ -1,0 +1,76 @@
+"""What a policy makes of a machine that is used up: work until the end of its life, such as of a cell's fuel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..envs.encodings import EncodeVectorAction
+from ..envs.machine_env import MachineVectorEnv
+from ..physics.control import FloatArray
+from ..physics.machine import Machine
+from .evaluation import Agent
+
+
+@dataclass(frozen=True, eq=False)
+class Life:
+    """Runs of a policy from S start states until the machine is used up; physical units.
+
+    Attributes:
+        work: delivered, shape (S,).
+        duration: shape (S,).
+        finished: whether the machine was used up within the allowed steps, bool (S,).
+        exergy_used: shape (S,); NaN for a machine without surroundings.
+    """
+
+    work: FloatArray
+    duration: FloatArray
+    finished: np.ndarray
+    exergy_used: FloatArray
+
+
+def lives(
+    agent: Agent,
+    machine: Machine,
+    dt: float,
+    encoding: str | None = None,
+    levels: int = 15,
+    n_starts: int = 4,
+    max_steps: int = 10_000,
+    seed: int = 0,
+    settings: Mapping[str, Any] | None = None,
+    state: FloatArray | None = None,
+) -> Life:
+    """Run the deterministic policy until every machine is used up, or for ``max_steps``.
+
+    Args:
+        agent: anything with ``predict``.
+        machine: the machine.
+        dt: duration of a step.
+        encoding, levels: action encoding that the agent speaks; ``None`` for native actions.
+        n_starts: number S of start states.
+        max_steps: longest life that is followed.
+        seed: of the start states.
+        settings: further arguments of ``MachineVectorEnv``, as for ``evaluate``.
+        state: start states (S, n); ``None``: drawn.
+    """
+    native = MachineVectorEnv(machine, dt, n_starts, **(settings or {}))
+    venv: Any = native if encoding is None else EncodeVectorAction(native, encoding, levels)
+    observation, _ = venv.reset(seed=seed, options={} if state is None else {"state": state})
+    alive, memory, start = np.ones(n_starts, dtype=bool), None, np.ones(n_starts, dtype=bool)
+    work, duration, used = np.zeros(n_starts), np.zeros(n_starts), np.zeros(n_starts)
+    for _ in range(max_steps):
+        action, memory = agent.predict(observation, state=memory, episode_start=start, deterministic=True)
+        observation, _, terminated, _, ledger = venv.step(action)
+        start[:] = False
+        # what was used up has started again: that is another life
+        work -= np.where(alive, ledger["work"], 0.0)
+        duration += np.where(alive, dt, 0.0)
+        used -= np.where(alive, ledger.get("exergy_change", np.full(n_starts, np.nan)), 0.0)
+        alive &= ~terminated
+        if not alive.any():
+            break
+    return Life(work, duration, ~alive, used)
