@@ -22,7 +22,7 @@ MAX_ITERATIONS, MAX_HALVINGS = 8, 12
 """Newton steps of a sub-step, and how often it may be halved. A few steps must do: a film that jumps to another branch
 would be followed by a lucky step, but not resolved."""
 
-FEW = 12
+FEW = 24
 """Up to so many films are stepped one by one with plain floats, which is faster than arrays."""
 
 SMALL = 1e-8
@@ -103,7 +103,8 @@ def contact(
         sizes: lengths of the sub-steps.
     """
     if isinstance(p, float) or len(p) > FEW:
-        return _contact(film, p, theta, *fields, k_v, bath, sizes)
+        with np.errstate(all="ignore"):  # a film may fail
+            return _contact(film, p, theta, *fields, k_v, bath, sizes)
     columns = [np.broadcast_to(a, p.shape).tolist() for a in (p, theta, *fields, k_v, bath, *sizes)]
     rows = [_contact(film, p, t, a, b, k, c, h) for p, t, a, b, k, c, *h in zip(*columns, strict=True)]
     return Contact(*np.array(rows).T)
@@ -170,15 +171,14 @@ def solve(film: Film, p0: Number, theta0: Number, field: Number, k_v: Number, ba
     small_p, small_theta = film.small
     solved: Any = False
     one = isinstance(p0, float)
-    with np.errstate(all="ignore"):
-        for _ in range(MAX_ITERATIONS):
-            dp, dtheta = _newton(film, p0, theta0, p1, theta1, field, k_v, bath, h)
-            p1, theta1 = p1 - dp, theta1 - dtheta
-            solved = (abs(dp) < small_p) & (abs(dtheta) < small_theta)
-            if solved if one else (solved | ~np.isfinite(dp)).all():
-                break
-        mean, x = _log_mean(film.base + theta0, film.base + theta1)
-        solved = solved & (abs(x) < WIDEST) & (mean > 0.0)
+    for _ in range(MAX_ITERATIONS):
+        dp, dtheta = _newton(film, p0, theta0, p1, theta1, field, k_v, bath, h)
+        p1, theta1 = p1 - dp, theta1 - dtheta
+        solved = (abs(dp) < small_p) & (abs(dtheta) < small_theta)
+        if solved if one else (solved | ~np.isfinite(dp)).all():
+            break
+    mean, x = _log_mean(film.base + theta0, film.base + theta1)
+    solved = solved & (abs(x) < WIDEST) & (mean > 0.0)
     if solved if one else solved.all():
         return Moved(p1, theta1, mean)
     lost = np.nan if one else np.where(solved, 0.0, np.nan)
