@@ -37,7 +37,7 @@ temperatures = st.floats(400.0, 450.0)
 fields = st.floats(2e6, 12e6)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.floats(415.0, 440.0), st.floats(5.0, 40.0), st.floats(2e6, 6e6), st.floats(1e6, 8e6))
 def test_olsen_by_potentials_is_the_quadrature_and_below_carnot(cold, span, low, stroke):
     machine = FerroelectricEngine(T_cold=cold, T_hot=cold + span, E_low=low, E_high=low + stroke)
