@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from . import (
+    cell_ledger,
     cell_negative,
+    cell_oscillation,
     cell_window,
     demon_collective,
     demon_continuous,
@@ -27,5 +29,7 @@ STUDIES: tuple[Study, ...] = (
     ferro_loops.STUDY,
     cell_negative.STUDY,
     cell_window.STUDY,
+    cell_oscillation.STUDY,
+    cell_ledger.STUDY,
 )
 """In the order of the list."""

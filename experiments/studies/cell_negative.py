@@ -215,6 +215,7 @@ def _figure(
     zero_line(b)
     b.set_xlabel("polarisation $P$ (C/m$^2$)")
     b.set_ylabel("voltage $V$ (V)")
+    b.set_ylim(-6.0, 8.0)
     b.legend(loc="upper left", fontsize=6.5, borderaxespad=0.1)
 
     panel(c, "c", "drop against the resistor, one domain")
@@ -245,9 +246,9 @@ def _figure(
     caption(
         figure,
         "Assumed set PZT_eff: 60 nm, (30 µm)$^2$, $P_r$ = 0.7 C/m$^2$, $E_c$ = 40 MV/m. (d): Gaussian imprint fields "
-        "of standard deviation $\\sigma_E$, nearest neighbours coupled by $\\kappa$ (V m/C); curves end when the film has "
-        "switched. The transient takes free energy out of the film that was stored before; by itself it does not prove "
-        "an S-curve: models of lagging polarisation give it too (Saha, Datta, Gupta). Numbers of this model.",
+        "of standard deviation $\\sigma_E$, nearest neighbours coupled by $\\kappa$ (V m/C); curves end when the "
+        "film has switched. The transient takes free energy out of the film that was stored before; by itself it does "
+        "not prove an S-curve: models of lagging polarisation give it too (Saha, Datta, Gupta). Numbers of this model.",
     )
     return figure
 
