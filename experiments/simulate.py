@@ -46,8 +46,8 @@ class Simulate(Command):
     cell: Annotated[Positional[str], arg(metavar="CELL")]
     """double-layer, self-cycling, capacitor, or the id of their environment."""
     protocol: Protocol = ()
-    """One step of the protocol; give it several times, in order. "Discharge at 1 mA until 0.2 V", "Hold at 4.1 V until 50 uA", "Rest for 10 min",
-    "Discharge at 1.8 kOhm for 12 h", "Pulse at 2 mA for 10 s, rest for 40 s, 5 times"."""
+    """One step of the protocol; give it several times, in order: "Discharge at 1 mA until 0.2 V", "Rest for 10 min",
+    "Hold at 4.1 V until 50 uA", "Discharge at 1.8 kOhm for 12 h", "Pulse at 2 mA for 10 s, rest for 40 s, 5 times"."""
     preset: str | None = None
     """Named parameter set, see `szilard info`; default: the reference set."""
     set: Settings = ()
@@ -182,7 +182,7 @@ def _view(found: Simulation, summary: dict[str, Any]) -> list[Any]:
          number(v, 8), found.unit(f"ledger.{n}"))
         for n, v in summary["ledger"].items()
     ]  # fmt: skip
-    caption = f"first law, worst step: {number(summary['residual'], 2)} of the largest energy"
+    caption = f"first law, worst step: {number(summary['residual'], 2)} of the energies that move"
     return [
         table(found.cell.title, header, rows, right=header[4:]),
         table("Ledger", ("what", "value", "unit"), ledger, caption, right=("value",)),

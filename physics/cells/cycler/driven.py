@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
@@ -74,7 +74,7 @@ class DrivenCell(ElectricalCell):
             return voltage / (resistance + demand)
         # charging wants the root next to zero of the same quadratic; for v < 0 the signs are turned
         root = np.sqrt(voltage * voltage - 4.0 * resistance * demand)
-        return 2.0 * demand / (voltage + np.where(np.real(voltage) < 0.0, -root, root))
+        return 2.0 * demand / (voltage + np.copysign(1.0, np.real(voltage)) * root)
 
     def state(self, x: FloatArray, theta: float, others: FloatArray, demand: float) -> FloatArray:
         """A state of shape (1, n)."""
@@ -97,12 +97,19 @@ class DrivenCell(ElectricalCell):
 
     # ---- the cell ---------------------------------------------------------------------------------------------
 
-    def _inner(self, values: FloatArray) -> FloatArray:
-        """Controls of ``cell`` (m, K) from those here; the middle of its range for a port control."""
-        ranges = self.cell.control_space.ranges
-        others = iter(values[:-1])
-        rows = [np.full(values.shape[1], 0.5 * (r.low + r.high)) if self._is_port(r) else next(others) for r in ranges]
-        return np.array(rows)
+    @cached_property
+    def _places(self) -> tuple[tuple[int, float], ...]:
+        """Where each control of ``cell`` is found here, -1 for a port control, and the middle of its range."""
+        found, k = [], 0
+        for r in self.cell.control_space.ranges:
+            port = self._is_port(r)
+            found.append((-1 if port else k, 0.5 * (r.low + r.high)))
+            k += not port
+        return tuple(found)
+
+    def _inner(self, values: Sequence[Array] | FloatArray) -> Any:
+        """Controls of ``cell`` from those here; the middle of its range for a port control."""
+        return [values[k] if k >= 0 else middle + 0.0 * values[-1] for k, middle in self._places]
 
     def _is_port(self, control: Range) -> bool:
         return control.name in self.cell.port_controls
@@ -130,6 +137,9 @@ class DrivenCell(ElectricalCell):
 
     def amounts(self, x0: Array, x1: Array) -> Sequence[Array]:
         return self.cell.amounts(x0, x1)
+
+    def guess(self, x: FloatArray, theta: FloatArray) -> FloatArray:
+        return self.cell.guess(x, theta)
 
     def admissible(self, x: FloatArray) -> np.ndarray:
         return self.cell.admissible(x)
@@ -169,6 +179,10 @@ class DrivenCell(ElectricalCell):
     @property
     def channels(self) -> tuple[str, ...]:  # type: ignore[override]
         return self.cell.channels
+
+    @property
+    def takes_numbers(self) -> bool:  # type: ignore[override]
+        return self.cell.takes_numbers
 
     @property
     def fuels(self) -> tuple[str, ...]:  # type: ignore[override]

@@ -267,7 +267,8 @@ class Runner:
     def _first_step(self, driven: DrivenCell) -> float:
         first = self.cell.first_sub_step
         if math.isfinite(first):
-            return first
+            # behind a small resistance the double layers follow a voltage sooner than a current
+            return 0.1 * first if driven.mode == "voltage" else first
         return 0.01 * min(self._longest(None), driven.energy_scale / driven.power_unit)
 
     def _longest(self, step: Held | None) -> float:

@@ -186,7 +186,8 @@ class Solution:
         """Plain data: one entry per executed step, and the ledger of the whole run.
 
         Charge (C) and energy (J) of a step are what left the terminals in it; ``residual`` is the largest violation of
-        the first law in a step, relative to the largest energy in the ledger.
+        the first law in a step, relative to the energies of the run and of the
+        cell.
         """
         steps = []
         charge, work = self["terminal.charge"], self["ledger.delivered"]
@@ -208,7 +209,7 @@ class Solution:
         return {
             "points": len(self.time), "duration": float(self.time[-1]), "per": self.cell.per_area.removeprefix("/"),
             "steps": steps, "ledger": {n.removeprefix("ledger."): v for n, v in totals.items()},
-            "residual": largest / max([*flows, np.finfo(float).tiny]),
+            "residual": largest / max([*flows, self.cell.energy_scale]),
         }  # fmt: skip
 
     def to_csv(self, path: str | Path) -> Path:

@@ -231,9 +231,11 @@ class _Reader:
             self.place += 1
             if not self.mark("/"):
                 return 1.0, "C"
+            place = self.place
             number = self.number(wanted)
             if float(number) == 0.0:
-                raise self.wrong("C/0: must not be zero")
+                self.place = place
+                raise self.wrong("must not be zero")
             return 1.0 / float(number), "C"
         number = self.number(wanted)
         found = WORD.match(self.text, self.place)
