@@ -35,7 +35,8 @@ from ..control import Control, FloatArray, IntArray
 from ..laws import EnergyFlows, LawTolerance
 from ..machine import Machine, Propagated, check_state_array
 from ..validation import ParameterError
-from .discrete import Array, log_mean
+from . import newton
+from .discrete import Array, log_mean_lag
 
 K_B = 1.380649e-23
 """Boltzmann constant, J/K."""
@@ -46,17 +47,11 @@ FARADAY = 96485.33212
 EPSILON_0 = 8.8541878128e-12
 """Vacuum permittivity, F/m."""
 
-MAX_ITERATIONS, MAX_HALVINGS, MAX_STEP = 40, 36, 3.0
-"""Newton steps of a sub-step; how often a sub-step may be halved; and the longest Newton step, in usual sizes."""
+MAX_HALVINGS = 36
+"""How often a sub-step may be halved."""
 
 GROWTH = 1.5
 """Ratio of successive sub-steps after a switch."""
-
-CONVERGED = 1e-16
-"""Error that may be left, relative to the usual sizes of the variables."""
-
-SLOW = 0.02
-"""Ratio of successive Newton steps above which derivatives are taken anew."""
 
 
 class StepError(ArithmeticError):
@@ -117,6 +112,8 @@ class Cell(Machine):
     natural_units: ClassVar[str] = "SI"
     channels: ClassVar[tuple[str, ...]]
     """Names of the dissipative channels."""
+    takes_numbers: ClassVar[bool] = False
+    """Whether ``gradients``, ``amounts`` and ``flow`` take plain numbers as well as arrays; see ``discrete``."""
     ramped: ClassVar[tuple[str, ...]] = ()
     """Continuous controls that move linearly over a step to their new value; the others are switched at its start."""
 
@@ -276,7 +273,7 @@ class Cell(Machine):
             np.zeros((len(self.channels), count)), np.zeros(count, dtype=np.int64),
         )  # fmt: skip
         b = 0.0
-        for h in self.sub_steps(dt):
+        for h in self.sub_steps(dt).tolist():
             a, b = b, b + h / dt
             done = self._sub_step(
                 total.x, total.theta, start + a * (end - start), start + b * (end - start), choice, h, 0
@@ -314,105 +311,39 @@ class Cell(Machine):
     def _solve(
         self, x: FloatArray, theta: FloatArray, values: FloatArray, choice: IntArray, h: float
     ) -> tuple[Ledger, np.ndarray]:
-        """Newton's method for one sub-step; the ledger, and which cells have no solution yet.
+        """One sub-step by Newton's method: the ledger, and which cells have no solution yet."""
+        single = len(theta) == 1 and self.takes_numbers
+        found = (newton.solve_one if single else newton.solve)(self, x, theta, values, choice, h)
+        n, (new, flows, conductances, failed) = self.n_x, found
+        heat = h * conductances * ((self.temperatures - self.ambient)[:, None] - flows[0])
+        heat[-1] -= h * flows[2]
+        count = np.ones(len(theta), dtype=np.int64)
+        return Ledger(new[:n], new[n], h * flows[1], heat.T.copy(), h * flows[3:], count), failed
 
-        Derivatives are kept while they serve, and taken anew for the cells that converge slowly with them. A cell
-        that has converged is left alone, so that no cell depends on the others in the batch.
+    def terms(self, old: Array, new: Array, values: Any, choice: Any, h: float, conductances: Any) -> list[Array]:
+        """The n + 1 residuals that must vanish, then the mean of T - T_a, and what ``Flow`` lists.
+
+        ``old`` and ``new`` are the variables and the temperature above ambient, arrays or lists of plain numbers.
         """
-        n, count = x.shape
-        scales, seed = self._seed
-        old = np.concatenate([x, theta[None]])
-        new = np.concatenate([self.guess(x, theta), theta[None]])
-        conductances = self.conductances(values, choice)
-        table = np.empty((n + 4 + len(self.channels), count))
-        slopes = np.empty((count, *table.shape[:1], n + 1))
-        inverse = np.empty((count, n + 1, n + 1))
-        last_step = np.empty((count, n + 1))
-        size = np.full(count, np.inf)
-        todo = stale = np.ones(count, dtype=bool)
-        with np.errstate(all="ignore"):
-            for _ in range(MAX_ITERATIONS):
-                for rows, seeded in ((_rows(todo & stale), True), (_rows(todo & ~stale), False)):
-                    if rows is None:
-                        continue
-                    point = old[:, rows], new[:, rows], values[:, rows], choice[rows], h, conductances[:, rows]
-                    if not seeded:
-                        table[:, rows] = self._balance(*point)
-                        continue
-                    found = self._balance(old[:, rows][:, None], new[:, rows][:, None] + seed, *point[2:])
-                    table[:, rows] = found[:, 0].real
-                    slope = found.imag.transpose(2, 0, 1) * 1e30
-                    slopes[rows], inverse[rows] = slope, _inverse(slope[:, : n + 1])
-                step = np.matmul(inverse, table[: n + 1].T[:, :, None])[..., 0]
-                last_size, size = size, np.abs(step).max(axis=1)
-                # an exponential is overshot from afar
-                step *= np.minimum(1.0, MAX_STEP / size)[:, None]
-                if not todo.all():
-                    step[~todo] = 0.0
-                    last_step[todo] = step[todo]
-                else:
-                    last_step = step
-                new = new - scales[:, None] * step.T
-                # the error that is left: a fresh derivative squares it, a kept one multiplies it by what it did before
-                ratio = np.where(stale, size, size / last_size)
-                todo = todo & ~(size * ratio < CONVERGED)
-                stale = ~(ratio < SLOW)
-                if not todo.any() or not np.isfinite(size[todo]).any():
-                    break
-            # a solution must be finite, warm, and where logarithms are real
-            good = np.isfinite(new).all(axis=0) & (self.ambient + new[n] > 0.0) & self.admissible(new[:n])
-            flows = table[n + 1 :] - np.matmul(slopes[:, n + 1 :], last_step[:, :, None])[..., 0].T
-        t_mean, delivered, outside, dissipated = flows[0], h * flows[1], h * flows[2], h * flows[3:]
-        heat = h * conductances * (self.temperatures[:, None] - t_mean)
-        heat[-1] -= outside
-        done = Ledger(new[:n], new[n], delivered, heat.T.copy(), dissipated, np.ones(count, dtype=np.int64))
-        return done, todo | ~good
-
-    @cached_property
-    def _seed(self) -> tuple[FloatArray, np.ndarray]:
-        """Scales, and the imaginary parts that differentiate: row j of the second axis perturbs variable j."""
-        return self.scales, 1e-30j * np.diag(self.scales)[:, :, None]
-
-    def _balance(
-        self, old: Array, new: Array, values: FloatArray, choice: IntArray, h: float, conductances: FloatArray
-    ) -> Array:
-        """The n + 1 residuals that must vanish, then the mean temperature, and what ``Flow`` lists; along axis 0."""
         n = self.n_x
-        t_mean = log_mean(self.ambient + old[n], self.ambient + new[n])
+        # above ambient: what flows to the baths would otherwise lose digits
+        above = 0.5 * (old[n] + new[n]) + log_mean_lag(self.ambient + old[n], self.ambient + new[n])
+        t_mean = self.ambient + above
         du, ds = self.gradients(old[:n], new[:n], values)
         forces = [a - t_mean * b for a, b in zip(du, ds, strict=True)]
         flow = self.flow(old[:n], new[:n], t_mean, forces, values, choice)
         change = self.amounts(old[:n], new[:n])
-        out = np.empty((n + 4 + len(self.channels), *new.shape[1:]), dtype=new.dtype)
-        for i in range(n):
-            out[i] = change[i] - h * flow.rates[i]
         produced: Any = sum(flow.dissipation)
-        ordered: Any = sum(b * change[i] for i, b in enumerate(ds))
-        given = sum(k * (t_mean - t) for k, t in zip(conductances, self.temperatures, strict=True))
-        out[n] = new[n] - old[n] - (h * (produced - given) - t_mean * ordered) / self.heat_capacity
-        out[n + 1], out[n + 2], out[n + 3] = t_mean, flow.delivered, flow.outside
-        for i, part in enumerate(flow.dissipation):
-            out[n + 4 + i] = part
-        return out
+        ordered: Any = sum([a * b for a, b in zip(ds, change, strict=True)])
+        given: Any = sum([k * (above - t) for k, t in zip(conductances, self.bath_list, strict=True)])
+        warming = (h * (produced - given) - t_mean * ordered) / self.heat_capacity
+        residuals = [a - h * b for a, b in zip(change, flow.rates, strict=True)]
+        return [*residuals, new[n] - old[n] - warming, above, flow.delivered, flow.outside, *flow.dissipation]
 
-
-def _rows(wanted: np.ndarray) -> Any:
-    """The wanted cells as an index that does not copy where it is all of them; ``None`` for no cell."""
-    if wanted.all():
-        return slice(None)
-    return np.flatnonzero(wanted) if wanted.any() else None
-
-
-def _inverse(slope: FloatArray) -> FloatArray:
-    """Inverse of matrices (K, n, n); not a number where there is none."""
-    # equations of very different size: each in units of its largest derivative
-    unit = np.abs(slope).max(axis=2, keepdims=True)
-    try:
-        return np.linalg.inv(slope / unit) / unit.transpose(0, 2, 1)
-    except np.linalg.LinAlgError:
-        if len(slope) == 1:
-            return np.full(slope.shape, np.nan)
-        return np.concatenate([_inverse(slope[k : k + 1]) for k in range(len(slope))])
+    @cached_property
+    def bath_list(self) -> list[float]:
+        """Temperatures of the baths above ambient as plain numbers, K."""
+        return (self.temperatures - self.ambient).tolist()
 
 
 def _added(first: Ledger, second: Ledger) -> Ledger:

@@ -2,19 +2,60 @@
 
 For a function f of one variable, D(x0, x1) (x1 - x0) = f(x1) - f(x0), symmetric in its arguments, and D -> f' for
 x1 -> x0. All of them are analytic and accept complex ``x1``, so that Newton's method can differentiate them by the
-complex step. Arguments broadcast.
+complex step. Arguments broadcast; plain floats and complex numbers, of which a single cell is made, cost a tenth of
+arrays.
 
 Source: closed forms of O. Gonzalez, J. Nonlinear Sci. 6, 449 (1996), for one variable, where they are unique.
 """
 
 from __future__ import annotations
 
+import cmath
+import math
 from typing import Any
 
 import numpy as np
 
 Array = Any
-"""float64 or complex128 arrays."""
+"""float64 or complex128 arrays, or plain numbers."""
+
+Scalar = (float, complex)
+"""Types of plain numbers."""
+
+
+def exp(x: Array) -> Array:
+    """Of a number or of an array."""
+    if isinstance(x, float):
+        return math.exp(x)
+    return cmath.exp(x) if isinstance(x, complex) else np.exp(x)
+
+
+def sinh(x: Array) -> Array:
+    """Of a number or of an array."""
+    if isinstance(x, float):
+        return math.sinh(x)
+    return cmath.sinh(x) if isinstance(x, complex) else np.sinh(x)
+
+
+def sqrt(x: Array) -> Array:
+    """Of a positive number (but for an infinitesimal imaginary part) or of an array."""
+    if isinstance(x, float):
+        return math.sqrt(x)
+    return cmath.sqrt(x) if isinstance(x, complex) else np.sqrt(x)
+
+
+def log(x: Array) -> Array:
+    """Of a positive number (but for an infinitesimal imaginary part) or of an array."""
+    if isinstance(x, float):
+        return math.log(x)
+    return cmath.log(x) if isinstance(x, complex) else np.log(x)
+
+
+def log1p(x: Array) -> Array:
+    """Of a number (its imaginary part infinitesimal) or of an array."""
+    if isinstance(x, float):
+        return math.log1p(x)
+    return complex(math.log1p(x.real), x.imag / (1.0 + x.real)) if isinstance(x, complex) else np.log1p(x)
 
 
 def half_square(x0: Array, x1: Array) -> Array:
@@ -41,13 +82,25 @@ def eighth_eighth(x0: Array, x1: Array) -> Array:
 
 def log_mean(t0: Array, t1: Array) -> Array:
     """The logarithmic mean (t1 - t0) / ln(t1/t0): C (t1 - t0) is this times the change of C ln t."""
+    return 0.5 * (t0 + t1) + log_mean_lag(t0, t1)
+
+
+def log_mean_lag(t0: Array, t1: Array) -> Array:
+    """Logarithmic minus arithmetic mean, to full relative precision where the two are close."""
     mean = 0.5 * (t0 + t1)
     d = (t1 - t0) / mean
-    # below 1e-4 the quotient loses digits; the series has a relative error of 1e-27 there
-    near = np.abs(np.real(d)) < 1e-4
+    # below 1e-4 the quotient loses digits; the series has a relative error of 1e-19 there
+    series = -mean * d * d * (1 / 12 + d * d * (1 / 180 + d * d * 11 / 15120))
+    if isinstance(d, Scalar):
+        if abs(d.real) < 1e-3:
+            return series
+        # ln(t1/t0) = 2 artanh(d/2)
+        return mean * (d / (2.0 * (math.atanh(0.5 * d) if isinstance(d, float) else cmath.atanh(0.5 * d))) - 1.0)
+    near = np.abs(np.real(d)) < 1e-3
+    if near.all():
+        return series
     safe = np.where(near, 0.1, d)
-    # ln(t1/t0) = 2 artanh(d/2)
-    return mean * np.where(near, 1.0 - d * d / 12.0 - d**4 / 180.0, safe / (2.0 * np.arctanh(0.5 * safe)))
+    return np.where(near, series, mean * (safe / (2.0 * np.arctanh(0.5 * safe)) - 1.0))
 
 
 def log_of_rest(start: float, xi0: Array, xi1: Array) -> Array:
@@ -57,7 +110,10 @@ def log_of_rest(start: float, xi0: Array, xi1: Array) -> Array:
     """
     left = start - xi0
     d = (xi0 - xi1) / left
+    series = d * (1 / 2 - d * (1 / 6 - d * (1 / 12 - d * (1 / 20 - d * (1 / 30 - d / 42)))))
+    if isinstance(d, Scalar):
+        rest = series if abs(d.real) < 1e-3 else (1.0 + d) * log1p(d) / d - 1.0
+        return log1p(-xi0 / start) + rest
     near = np.abs(np.real(d)) < 1e-3
     safe = np.where(near, 0.1, d)
-    series = d * (1 / 2 - d * (1 / 6 - d * (1 / 12 - d * (1 / 20 - d * (1 / 30 - d / 42)))))
     return np.log1p(-xi0 / start) + np.where(near, series, (1.0 + safe) * np.log1p(safe) / safe - 1.0)

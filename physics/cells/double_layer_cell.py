@@ -26,7 +26,7 @@ from ..machine import parameter
 from ..portrait import Portrait
 from ..validation import ParameterError, check_positive, check_range
 from .cell import E_CHARGE, K_B, Flow
-from .discrete import Array, half_square
+from .discrete import Array, Scalar, exp, half_square, log, sinh, sqrt
 from .electrical import ElectricalCell
 
 K_E = K_B / E_CHARGE
@@ -66,6 +66,7 @@ class DoubleLayerCell(ElectricalCell):
     n_initial_uniforms: ClassVar[int] = 1
     stores_energy: ClassVar[bool] = True
     channels: ClassVar[tuple[str, ...]] = ("electrolyte", "anode", "cathode")
+    takes_numbers: ClassVar[bool] = True
     port_controls: ClassVar[tuple[str, ...]] = ("I",)
     per_area: ClassVar[str] = "/cm2"
     fuels: ClassVar[tuple[str, ...]] = ("s", "q_A")
@@ -186,6 +187,18 @@ class DoubleLayerCell(ElectricalCell):
         """
         b = self.binodal
         (x0, y0), (x1, y1) = _shares(s0), _shares(s1)
+        if isinstance(s1, Scalar):
+            if min(x0, y0) < FROZEN:
+                return -K_E * (s1 + self.w * (y1 - x1))
+            if x0 < b and x1.real < b:
+                return self._divided(x0, x1)
+            if y0 < b and y1.real < b:
+                return -self._divided(y0, y1)
+            l0, l1, u0, u1 = (v if v.real < b else b for v in (x0, x1, y0, y1))
+            change = x1 - x0 if x0 < 0.5 else y0 - y1
+            if not change.real or (l0 is l1 and u0 is u1):
+                return 0.0 * change
+            return (self._divided(l0, l1) * (l1 - l0) + self._divided(u0, u1) * (u1 - u0)) / change
         # between the binodal compositions nothing changes: what lies outside counts
         l0, l1, u0, u1 = (np.where(np.real(v) < b, v, b) for v in (x0, x1, y0, y1))
         low, high = self._divided(l0, l1), self._divided(u0, u1)
@@ -203,6 +216,8 @@ class DoubleLayerCell(ElectricalCell):
 
     def amounts(self, x0: Array, x1: Array) -> Sequence[Array]:
         (a0, b0), (a1, b1) = _shares(x0[2]), _shares(x1[2])
+        if isinstance(a1, Scalar):
+            return x1[0] - x0[0], x1[1] - x0[1], a1 - a0 if a0 < 0.5 else b0 - b1, x1[3] - x0[3]
         filling = np.where(np.real(a0) < 0.5, a1 - a0, b0 - b1)
         return x1[0] - x0[0], x1[1] - x0[1], filling, x1[3] - x0[3]
 
@@ -246,8 +261,8 @@ class DoubleLayerCell(ElectricalCell):
         a_a, a_c = -f_q - v_a, -f_x / self.Q_cap - v_c
         half = 0.5 / (K_E * temperature)
         (a0, b0), (a1, b1) = _shares(x0[2]), _shares(x1[2])
-        j_a = 2.0 * self.i0_A * np.sinh(half * a_a)
-        j_c = 4.0 * self.i0_C * np.sqrt(0.25 * (a0 + a1) * (b0 + b1)) * np.sinh(half * a_c)
+        j_a = 2.0 * self.i0_A * sinh(half * a_a)
+        j_c = 4.0 * self.i0_C * sqrt(0.25 * (a0 + a1) * (b0 + b1)) * sinh(half * a_c)
         r = self.resistance(temperature)
         heats = (r * current * current, j_a * a_a, j_c * a_c)
         return Flow((j_a - current, j_c - current, j_c / self.Q_cap, j_a), heats, current * (v_a + v_c - r * current))
@@ -255,6 +270,8 @@ class DoubleLayerCell(ElectricalCell):
     def limited(self, wanted: Array, open_circuit: Array, r: Array) -> Array:
         """The current that flows (A/cm2): the one wanted, but for the limits of the terminal voltage."""
         most, least = (open_circuit - self.V_min) / r, (open_circuit - self.V_max) / r
+        if isinstance(most, Scalar):
+            return most if wanted > most.real else least if wanted < least.real else wanted
         current = np.where(wanted > np.real(most), most, wanted)
         return np.where(np.real(current) < np.real(least), least, current)
 
@@ -264,7 +281,7 @@ class DoubleLayerCell(ElectricalCell):
 
     def conductivity(self, temperature: Array) -> Array:
         """sigma(T), S/cm."""
-        boltzmann = np.exp(-self.E_a / K_E * (1.0 / temperature - 1.0 / self.T_r))
+        boltzmann = exp(-self.E_a / K_E * (1.0 / temperature - 1.0 / self.T_r))
         return self.sigma0 * (self.T_r / temperature) * boltzmann
 
     def guess(self, x: FloatArray, theta: FloatArray) -> FloatArray:
@@ -347,14 +364,16 @@ class DoubleLayerCell(ElectricalCell):
 
 def _shares(s: Array) -> tuple[Array, Array]:
     """Filling x and rest 1 - x, both to full relative precision; complex arguments too."""
-    return 1.0 / (1.0 + np.exp(-s)), 1.0 / (1.0 + np.exp(s))
+    return 1.0 / (1.0 + exp(-s)), 1.0 / (1.0 + exp(s))
 
 
 def _x_log_x(y0: Array, y1: Array) -> Array:
     """Divided difference of y ln y: ln y0 + r ln r/(r - 1) with the ratio r = y1/y0."""
     r = y1 / y0
     d = r - 1.0
+    series = 1.0 + d * (1 / 2 - d * (1 / 6 - d * (1 / 12 - d * (1 / 20 - d * (1 / 30 - d / 42)))))
+    if isinstance(d, Scalar):
+        return log(y0) + (series if abs(d.real) < 1e-3 else r * log(r) / d)
     near = np.abs(np.real(d)) < 1e-3
     safe = np.where(near, 2.0, r)
-    series = 1.0 + d * (1 / 2 - d * (1 / 6 - d * (1 / 12 - d * (1 / 20 - d * (1 / 30 - d / 42)))))
     return np.log(y0) + np.where(near, series, safe * np.log(safe) / (safe - 1.0))

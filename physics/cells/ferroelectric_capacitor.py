@@ -91,6 +91,10 @@ class FerroelectricCapacitor(ElectricalCell):
         domains = dict.fromkeys(self.dynamic_names[: self.n_domains], ("polarisation", "C/m2"))
         return domains | {"q": ("charge of the background", "C"), "theta": ("temperature above ambient", "K")}
 
+    @property
+    def takes_numbers(self) -> bool:  # type: ignore[override]
+        return self.n_domains == 1
+
     @cached_property
     def landau(self) -> Landau:
         """The Landau polynomial."""
@@ -165,6 +169,10 @@ class FerroelectricCapacitor(ElectricalCell):
 
     def gradients(self, x0: Array, x1: Array, values: FloatArray) -> tuple[Sequence[Array], Sequence[Array]]:
         share = self.volume / self.n_domains
+        if self.n_domains == 1:
+            u, s = self.landau.stored_gradient(x0[0], x1[0]), self.landau.order_gradient(x0[0], x1[0])
+            charge = half_square(x0[1], x1[1]) / self.C_b
+            return (share * u, charge), (share * s, 0.0 * charge)
         p0, p1 = x0[:-1], x1[:-1]
         imprint = self.imprint.reshape(-1, *[1] * (p1.ndim - 1))
         u = self.landau.stored_gradient(p0, p1) - imprint
@@ -195,10 +203,14 @@ class FerroelectricCapacitor(ElectricalCell):
         current: Array,
     ) -> Flow:
         share, voltage = self.volume / self.n_domains, forces[-1]
+        loss = self.R * current * current
+        if self.n_domains == 1:
+            rate = (voltage / self.L - forces[0] / share) / self.rho
+            heat = share * self.rho * rate * rate
+            return Flow((rate, -current - self.A * rate), (heat,), current * voltage - loss, loss)
         rates = (voltage / self.L - np.array(forces[:-1]) / share) / self.rho
         heat = share * self.rho * (rates * rates).sum(axis=0)
         charging = -current - self.A * rates.mean(axis=0)
-        loss = self.R * current * current
         return Flow([*rates, charging], [heat], current * voltage - loss, loss)
 
     def conductances(self, values: FloatArray, choice: IntArray) -> FloatArray:

@@ -13,6 +13,7 @@ Provenance of an entry: ``repository`` (read in a published repository), ``paper
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq
@@ -171,7 +172,7 @@ def _positive(coefficients: list[float]) -> float:
 # ---- the table ----------------------------------------------------------------------------------------------------
 
 
-def _typical(remanent: float, coercive: float) -> dict[str, Value]:
+def _typical(remanent: float, coercive: float) -> dict[str, Any]:
     """P_r and E_c that are typical of films, from memory."""
     about = "typical of films; from memory, not verified"
     return {

@@ -33,7 +33,7 @@ from ..machine import parameter
 from ..portrait import Portrait
 from ..validation import ParameterError, check_choice, check_positive, check_range
 from .cell import E_CHARGE, K_B, Flow, SecondLawError
-from .discrete import Array, half_square, log_of_rest, quarter_fourth
+from .discrete import Array, exp, half_square, log_of_rest, quarter_fourth
 from .electrical import ElectricalCell
 
 SOURCES = ("chemical", "two_bath", "mechanical", "none")
@@ -75,6 +75,7 @@ class SelfCyclingCell(ElectricalCell):
     }
     n_initial_uniforms: ClassVar[int] = 2
     channels: ClassVar[tuple[str, ...]] = ("electrolyte", "anode", "cathode", "interface")
+    takes_numbers: ClassVar[bool] = True
     port_controls: ClassVar[tuple[str, ...]] = ("log_R", "V_ext")
     fuels: ClassVar[tuple[str, ...]] = ("xi_A", "xi_C")
 
@@ -151,7 +152,7 @@ class SelfCyclingCell(ElectricalCell):
     @cached_property
     def a_r(self) -> float:
         """a at T_r, V/C: 1/C_F of the interface at y = 0."""
-        return -1.5 * np.sqrt(3.0) * self.V_c / self.y0
+        return -1.5 * 3.0**0.5 * self.V_c / self.y0
 
     @cached_property
     def b(self) -> float:
@@ -276,7 +277,7 @@ class SelfCyclingCell(ElectricalCell):
         y = half_square(x0[1], x1[1])
         j_a = self.anode_conductance(y, half_square(x0[3], x1[3]), temperature) * (-f_a - v_a)
         j_c = self._activated(temperature, self.E_act) / self.R_C * (-f_c - v_c)
-        _, r_i = self.source_of(forces, temperature)
+        r_i = self.R_i / self._activated(temperature, self.E_ion)
         y_rate = -well / self.R_F
         rates = (j_a - current, y_rate, j_c - current, j_a, j_c)
         heats = (r_i * current**2, j_a * (-f_a - v_a), j_c * (-f_c - v_c), self.R_F * y_rate**2)
@@ -284,7 +285,7 @@ class SelfCyclingCell(ElectricalCell):
 
     def anode_conductance(self, y: Array, xi_a: Array, temperature: Array) -> Array:
         """g(y, T), S, >= 0: the interface phase (y > 0) slows the reaction down."""
-        bare = 1.0 / self.R_p + (1.0 / self.R_m - 1.0 / self.R_p) / (1.0 + np.exp(y / self.y_w))
+        bare = 1.0 / self.R_p + (1.0 / self.R_m - 1.0 / self.R_p) / (1.0 + exp(y / self.y_w))
         if self.N_half:
             left = self.N0_A - xi_a
             bare = bare * left / (left + self.N_half)
@@ -298,7 +299,7 @@ class SelfCyclingCell(ElectricalCell):
         )
 
     def _activated(self, temperature: Array, energy: float) -> Array:
-        return np.exp(-energy / K_E * (1.0 / temperature - 1.0 / self.T_r))
+        return exp(-energy / K_E * (1.0 / temperature - 1.0 / self.T_r))
 
     def conductances(self, values: FloatArray, choice: IntArray) -> FloatArray:
         if self.energy_source == "two_bath":
@@ -351,13 +352,16 @@ class SelfCyclingCell(ElectricalCell):
         return SelfCyclingPortrait(self)
 
     def reference_energy(self, state: FloatArray) -> FloatArray:
-        """All energy but that of the double layers, J: shaped power is work, plus what charges them.
+        """All energy but that of the charges at the voltages of the matched load, J.
 
-        The reward of drawing current is then what the reactions deliver, and not what the double layers had.
+        Shaped power is then work less the price of the charge that was drawn: a load pays that draws while the
+        double layers are above these voltages, and one that lets them recover while they are below.
         """
-        q_a, y, q_c = state[:, 0], state[:, 1], state[:, 2]
-        layers = (q_a - y) ** 2 / (2.0 * self.C_A) + q_c**2 / (2.0 * self.C_C)
-        return self.internal_energy(state) - layers
+        if not self.fuelled:
+            return self.internal_energy(state)
+        current = 0.5 * (self.E_A + self.E_C) / (self.R_m + self.R_C + self.R_i)
+        v_a, v_c = self.E_A - self.R_m * current, self.E_C - self.R_C * current
+        return self.internal_energy(state) - v_a * state[:, 0] - v_c * state[:, 2]
 
     def ended(self, state: FloatArray) -> np.ndarray:
         """Whether less than 1 % of the anode's fuel is left, bool (K,)."""
