@@ -69,13 +69,24 @@ class WeightedSum(Reward):
     def __call__(
         self, machine: Machine, before: FloatArray, after: FloatArray, flows: EnergyFlows, dt: float
     ) -> FloatArray:
-        parts = [weight * term(machine, before, after, flows, dt) for weight, term in self.terms]
+        return self.timed(np.zeros(len(after)), machine, before, after, flows, dt)
+
+    def timed(
+        self, time: FloatArray, machine: Machine, before: FloatArray, after: FloatArray, flows: EnergyFlows, dt: float
+    ) -> FloatArray:
+        parts = [weight * term.timed(time, machine, before, after, flows, dt) for weight, term in self.terms]
         return sum(parts[1:], start=parts[0])
 
-    def to_spec(self) -> dict[str, float]:
-        spec: dict[str, float] = {}
+    def shown(self, machine: Machine, time: FloatArray, dt: float) -> FloatArray:
+        return np.concatenate([term.shown(machine, time, dt) for _, term in self.terms], axis=1)
+
+    def to_spec(self) -> dict[str, Any]:
+        spec: dict[str, Any] = {}
         for weight, term in self.terms:
             inner = term.to_spec()
             for name, w in inner.items() if isinstance(inner, dict) else ((inner, 1.0),):
-                spec[name] = spec.get(name, 0.0) + weight * w
+                if isinstance(w, dict):  # a reward with arguments, of which there is one
+                    spec[name] = {**w, "weight": weight * w.get("weight", 1.0)}
+                else:
+                    spec[name] = spec.get(name, 0.0) + weight * w
         return spec
