@@ -116,7 +116,7 @@ def _temperature(axes: Axes, run: Solution, time: FloatArray) -> None:
 
 
 def _ledger(axes: Axes, run: Solution, time: FloatArray) -> None:
-    curves = [("work delivered", run["ledger.delivered"], INK, "-")]
+    curves: list[tuple[str, FloatArray, str, Any]] = [("work delivered", run["ledger.delivered"], INK, "-")]
     for look, name in zip(bath_looks(run.cell), run.cell.bath_names, strict=True):
         where = look.label if name in ("cold", "hot") else name
         curves.append((f"heat to {where}", run[f"ledger.heat_to.{name}"], look.colour, "-"))

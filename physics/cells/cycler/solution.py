@@ -186,8 +186,7 @@ class Solution:
         """Plain data: one entry per executed step, and the ledger of the whole run.
 
         Charge (C) and energy (J) of a step are what left the terminals in it; ``residual`` is the largest violation of
-        the first law in a step, relative to the energies of the run and of the
-        cell.
+        the first law in a step, relative to the energies of the run and the energy scale of the cell.
         """
         steps = []
         charge, work = self["terminal.charge"], self["ledger.delivered"]
