@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    cell_discharge,
     cell_ledger,
     cell_negative,
     cell_oscillation,
@@ -14,6 +15,7 @@ from . import (
     demon_power,
     demon_weak,
     ferro_loops,
+    ferro_olsen,
     refrigerator_measurement,
 )
 from .study import Study
@@ -31,5 +33,7 @@ STUDIES: tuple[Study, ...] = (
     cell_window.STUDY,
     cell_oscillation.STUDY,
     cell_ledger.STUDY,
+    ferro_olsen.STUDY,
+    cell_discharge.STUDY,
 )
 """In the order of the list."""

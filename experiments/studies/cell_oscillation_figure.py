@@ -69,8 +69,9 @@ def draw(
         "Set S2 of a lumped model, assumed, not fitted to any cell. (a) shaded: voltage that rises while the load "
         "draws current. (b): grey, interface in equilibrium; orange, negative capacitance; dotted, no charging "
         "current; dot, unstable fixed point. (c) bars and (d) area: loads without a stable fixed point of the reduced "
-        "model, from both Hopf conditions; dashed: folds. (d) full: the cell oscillates, open: it is steady. (f): the rate "
-        "falls with the last 0.1 C. A classical relaxation oscillator that spends fuel. Numbers of this model.",
+        "model, from both Hopf conditions; dashed: folds. (d) full: the cell oscillates, open: it is steady. "
+        "(f): the rate falls with the last 0.1 C. A classical relaxation oscillator that spends fuel. Numbers of "
+        "this model.",
     )
     return figure
 
