@@ -44,6 +44,7 @@ def test_a_cell_without_fuel_ends_the_episode() -> None:
     vec.reset(seed=[4, 5])
     single.reset(seed=4)
     action = scaled(vec.machine, np.log10(425.0))
+    own, ended, info = False, np.zeros(2, dtype=bool), {}
     for _ in range(400):
         _, _, ended, cut, info = vec.step(np.tile(action, (2, 1)))
         _, _, own, own_cut, own_info = single.step(action)
