@@ -136,13 +136,15 @@ def _figure(cell: DoubleLayerCell, found: dict[float, Solution]) -> Figure:
 
     panel(b, "b", "the two double layers, 3 mA/cm$^2$")
     s = found[3.0]
-    remaining = np.maximum(s.time[-1] - s.time, 1e-4)
+    remaining = np.geomspace(s.time[-1], 1e-4, 500)
     for name, text, (colour, dashes) in (
         ("terminal.voltage", "$V$", SERIES[0]),
         ("anode.voltage", "$V_{AE}$", SERIES[1]),
         ("cathode.voltage", "$V_{EC}$", SERIES[2]),
     ):
-        b.plot(remaining, s[name], color=colour, linestyle=dashes, label=text)
+        b.plot(
+            remaining, np.interp(s.time[-1] - remaining, s.time, s[name]), color=colour, linestyle=dashes, label=text
+        )
     zero_line(b)
     b.set_xscale("log")
     b.set_xlim(s.time[-1], 1e-4)

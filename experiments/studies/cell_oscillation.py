@@ -28,7 +28,10 @@ LOAD, HOURS, STEP = 1800.0, 12.0, 10.0
 """Load (Ohm), length (h) and step (s) of the reference run."""
 LOADS = (1000.0, 1150.0, 1250.0, 1500.0, LOAD, 2200.0, 2500.0, 2790.0, 3500.0)
 """Loads of the sweep, Ohm; all run side by side."""
-WARM = {313.15: (600.0, 700.0, 900.0, 1300.0, LOAD, 1900.0, 2400.0), 328.15: (400.0, 600.0, 900.0, 1300.0, LOAD)}
+WARM = {
+    313.15: (600.0, 700.0, 900.0, 1300.0, LOAD, 1900.0, 2400.0),
+    328.15: (400.0, 600.0, 900.0, 1150.0, 1500.0, LOAD),
+}
 """Loads at other temperatures (K), Ohm."""
 COLD = {238.15: (LOAD, 8e3, 1.1e4, 1.4e4, 1.7e4, 2.6e4)}
 """The same where a period takes hours."""
