@@ -79,18 +79,17 @@ def run(settings: Settings) -> StudyResult:
     machine = FerroelectricEngine()
     ideal, fast = IdealOlsen(machine), best_short_stroke(machine)
     ramp, hold = (np.array(x) for x in zip(*REFERENCES, strict=True))
-    known = steady(split(ramp, hold, machine, 20), machine, 10 if coarse else 20)
+    known = steady(split(ramp, hold, machine, 20), machine, 40 if coarse else 80)
     ramps = RAMPS[::3] if coarse else RAMPS
     grid = np.meshgrid(HOLDS, ramps, indexing="ij")
     found = steady(split(grid[1].ravel(), grid[0].ravel(), machine, 1), machine, 100 if coarse else 300)
     shape = grid[0].shape
     work, power, efficiency = (a.reshape(shape) for a in (found.work, found.power, 100.0 * found.efficiency))
     carnot = 100.0 * (1.0 - machine.T_cold / machine.T_hot)
-    tolerance = 3e-3 if coarse else 1e-3
     residual = np.abs(known.energy_residual / known.work).max()
     checks = (
         *(
-            Check("W", f"work at ramp / hold {r:g} / {h:g} s (J/L)", known.work[k], w, tolerance * w, REFERENCE_VALUE)
+            Check("W", f"work at ramp / hold {r:g} / {h:g} s (J/L)", known.work[k], w, 1e-4 * w, REFERENCE_VALUE)
             for k, ((r, h), (w, _)) in enumerate(REFERENCES.items())
         ),
         *(
