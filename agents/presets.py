@@ -174,6 +174,9 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
     ("hybrid_sac", "szilard/TwoQubitDemon-v0"): _TWO_QUBITS,
     ("hybrid_sac", "szilard/ContinuousDemon-v0"): _TWO_QUBITS,
     ("hybrid_sac", "szilard/MeasurementRefrigerator-v0"): _TWO_QUBITS,
+    ("hybrid_sac", "szilard/FerroelectricEngine-v0"): {
+        "hyperparameters": {"gamma": 0.95, "control_entropy": (-0.5, -3.0)}
+    },
     ("hybrid_sac", "szilard/ElectrocaloricCooler-v0"): {"steps": 24_000, "hyperparameters": _FILM},
     ("hybrid_sac", "szilard/SelfCyclingCell-v0"): {"steps": 16_000, "hyperparameters": _SLOW},
     # without the iterated potential the discount alone must reach over a cycle
