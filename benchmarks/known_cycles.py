@@ -21,6 +21,7 @@ from szilard.experiments.runs import Problem
 from szilard.experiments.search_folder import Search, run_search
 from szilard.physics.cycles.known import best_known, start_cycles, store
 from szilard.physics.cycles.search import shortest_best
+from szilard.physics.machine import AffineMachine
 
 REFRIGERATOR, OSCILLATOR = "szilard/QubitRefrigerator-v0", "szilard/OscillatorEngine-v0"
 TARGETS: dict[tuple[str, str], tuple[Sequence[float], int]] = {
@@ -41,11 +42,17 @@ def problems(only: str) -> Iterator[tuple[str, Problem, Sequence[float], int]]:
                 yield name, Problem.of(entry.id, preset), *TARGETS[entry.id, preset]
 
 
+def affine(problem: Problem) -> AffineMachine:
+    """The machine of a target; all of them have limit cycles."""
+    assert isinstance(problem.machine, AffineMachine)
+    return problem.machine
+
+
 def show(only: str) -> Iterator[str]:
     """What is stored for each target, recomputed."""
     for name, problem, weights, _ in problems(only):
         for weight in weights:
-            best = best_known(problem.machine, problem.dt, weight)
+            best = best_known(affine(problem), problem.dt, weight)
             if best is not None:
                 limit = best.cycle.limit_cycle()
                 merit = f"COP {limit.cop:.5g}" if problem.machine.is_refrigerator else f"eta {limit.efficiency:.5g}"
@@ -71,7 +78,7 @@ def main() -> None:
     for name, problem, weights, period_max in [] if given.show else problems(given.only):
         for weight in given.weights or weights:
             began = time.perf_counter()
-            machine, dt, longest = problem.machine, problem.dt, given.period_max or period_max
+            machine, dt, longest = affine(problem), problem.dt, given.period_max or period_max
             search = Search(machine, dt, weight, longest, given.seed, start_cycles(machine, dt, weight))
             folder = given.folder / f"{name.replace(' ', '-')}-c{weight:g}-N{longest}-s{given.seed}"
             found = run_search(search, folder, given.starts, given.rounds, given.jobs, progress=console.is_terminal)

@@ -117,6 +117,7 @@ def play(
         values=np.concatenate([k[1].values for k in kept]),
         choice=np.concatenate([k[1].choice for k in kept]),
         inside=np.stack([_inside(machine, dt, *k[:5]) for k in kept]),
+        ramps=np.array([r.name in machine.ramped for r in machine.control_space.ranges], dtype=bool),
     )
     return Stretch(machine, steps, np.stack([k[4] for k in kept]), np.stack([k[5] for k in kept]))
 

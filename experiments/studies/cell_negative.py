@@ -60,7 +60,7 @@ class Drop(NamedTuple):
 class Domains(NamedTuple):
     """Spread of the imprint fields (V/m), coupling (V m/C), step (s), the drop of the specification (V)."""
 
-    count: int
+    domains: int
     imprint: float
     coupling: float
     step: float
@@ -69,7 +69,7 @@ class Domains(NamedTuple):
     @property
     def label(self) -> str:
         """For the legend."""
-        if self.count == 1:
+        if self.domains == 1:
             return "one domain"
         exponent = round(np.log10(self.coupling)) if self.coupling else 0
         coupling = f"$\\kappa = 10^{{{exponent}}}$" if self.coupling else "$\\kappa = 0$"
@@ -132,7 +132,7 @@ def run(settings: Settings) -> StudyResult:
     films = {}
     for s in (SETS[:2] + SETS[3:4]) if coarse else SETS:
         film = FerroelectricCapacitor(
-            n_domains=s.count, imprint_sigma=s.imprint, kappa=s.coupling, cv=RIGID
+            n_domains=s.domains, imprint_sigma=s.imprint, kappa=s.coupling, cv=RIGID
         )  # fmt: skip
         step = 2.0 * s.step if coarse else s.step
         films[s] = switch(film, step, round(SHOWN / step))
@@ -159,7 +159,7 @@ def run(settings: Settings) -> StudyResult:
               "definition"),
         *laws("transient", cell, transient),
         *(
-            Check("domains", f"drop, N = {s.count}, sigma = {s.imprint * 1e-6:g} MV/m, kappa = {s.coupling:g} (V)",
+            Check("domains", f"drop, N = {s.domains}, sigma = {s.imprint * 1e-6:g} MV/m, kappa = {s.coupling:g} (V)",
                   size, s.drop, error, REFERENCE_VALUE)
             for s, size in sizes.items()
         ),
@@ -173,7 +173,7 @@ def run(settings: Settings) -> StudyResult:
         table.add("drop", 1, 0.0, 0.0, r, "", size, "")
     for s, (t, volt, p) in films.items():
         every = max(1, len(t) // 400)
-        table.add("switching", s.count, s.imprint, s.coupling, cell.R, t[::every], volt[::every], p[::every])
+        table.add("switching", s.domains, s.imprint, s.coupling, cell.R, t[::every], volt[::every], p[::every])
     fast = FerroelectricCapacitor(R=2e3)
     lagging = switch(fast, fast.longest_sub_step, 2000)[1:]
     return StudyResult(_figure(cell, transient, lagging, drops, films, sizes), table, checks)

@@ -233,7 +233,7 @@ def run(settings: Settings) -> StudyResult:
               REFERENCE_VALUE),
         Check("self-charge", "apparent capacitance in it (F)", apparent, -3.98, 0.04, REFERENCE_VALUE),
         *laws("1.8 kOhm", cell, main),
-        agreement("Hopf", f"random sets, of {len(growing)}, whose eigenvalues say otherwise",
+        agreement("Hopf", f"random sets, of {np.size(growing)}, whose eigenvalues say otherwise",
                   float((growing != sets.oscillates).sum()), 0.0, 0.0),
         Check("window", "fold R2 of the reduced model (Ohm)", r2, 2844.7, 0.06, REFERENCE_VALUE),
         Check("window", "upper edge by H1 (Ohm), above 2500", upper, 2500.0, 0.0, REFERENCE_VALUE, ">="),

@@ -10,6 +10,7 @@ from ...envs.style import GREY, INK, PAGE, SERIES, add_axes, new_figure, styled
 from ...physics.cells.ferroelectric_capacitor import FerroelectricCapacitor
 from ...physics.cells.ferroelectric_engine import FerroelectricEngine
 from ...physics.cells.landau import Landau
+from ...physics.cells.materials import critical_end_point, negative_window, transition, upper_spinodal
 from .study import (
     REFERENCE_VALUE,
     TREND,
@@ -83,14 +84,6 @@ def spontaneous(film: Landau, temperature: float) -> float:
     return float(np.sqrt(max(real.max(initial=0.0), 0.0)))
 
 
-def window(film: Landau, temperature: float) -> tuple[float, float]:
-    """The positive polarisations with negative capacitance, C/m2; NaN where there are none."""
-    found = film.spinodals(temperature)
-    if not len(found):
-        return np.nan, np.nan
-    return (float(found[0]) if len(found) > 1 else 0.0), float(found[-1])
-
-
 def run(settings: Settings) -> StudyResult:
     """Do it; nothing is random here."""
     special = points(FIRST)
@@ -98,7 +91,7 @@ def run(settings: Settings) -> StudyResult:
     below, above = np.linspace(280.0, FIRST.T0, 80), np.linspace(FIRST.T0, special.end[0], 120)
     t_first = np.concatenate([below, above[1:] - 1e-9])
     found = {
-        name: (t, np.array([window(film, x) for x in t]), np.array([spontaneous(film, x) for x in t]))
+        name: (t, np.array([negative_window(film, x) for x in t]), np.array([spontaneous(film, x) for x in t]))
         for name, film, t in (("PZT_eff", SECOND, t_second), ("BaTiO3_LCC", FIRST, t_first))
     }
     t, edges, p_s = found["PZT_eff"]
@@ -106,16 +99,16 @@ def run(settings: Settings) -> StudyResult:
     near = np.log(closed[-30:]), np.log(SECOND.T0 - t[-30:])
     exponent = float(np.polyfit(near[1], np.log(edges[-30:, 1]), 1)[0])
     width = np.diff(found["BaTiO3_LCC"][1], axis=1)[:, 0]
-    two_sided = window(FIRST, 392.0)
+    two_sided = negative_window(FIRST, 392.0)
     rows = ((298.15, 0.4041), (400.0, 0.3536), (600.0, 0.2231), (725.0, 0.0522))
     checks = (
         *(
-            Check("P_NC", f"P_NC of PZT_eff at {x:g} K (C/m2)", window(SECOND, x)[1], value, 6e-5, REFERENCE_VALUE)
+            Check("P_NC", f"P_NC of PZT_eff at {x:g} K (C/m2)", negative_window(SECOND, x)[1], value, 6e-5, REFERENCE_VALUE)
             for x, value in rows
         ),
         *(
             Check("width", f"width of the window of BaTiO3_LCC at {x:g} K (C/m2)",
-                  float(np.diff(window(FIRST, x))[0]), value, 6e-5, REFERENCE_VALUE)
+                  float(np.diff(negative_window(FIRST, x))[0]), value, 6e-5, REFERENCE_VALUE)
             for x, value in ((298.15, 0.1936), (388.15, 0.1622))
         ),
         Check("two-sided", "lower edge of BaTiO3_LCC at 392 K (C/m2)", two_sided[0], 0.036, 6e-4, REFERENCE_VALUE),
@@ -132,6 +125,12 @@ def run(settings: Settings) -> StudyResult:
         agreement("exponent", "of the closing window, second order", exponent, 0.5, 1e-6),
         agreement("Tc", "free energy of the polar phase there (J/m3)",
                   float(FIRST.free_energy(spontaneous(FIRST, special.transition[0]), special.transition[0])), 0.0, 1.0),
+        *(
+            agreement("T", f"{what} of BaTiO3_LCC, against the table of materials (K)", mine[0], other(FIRST), 1e-7)
+            for what, mine, other in zip(
+                ("transition", "limit of metastability", "critical end point"), special,
+                (transition, upper_spinodal, critical_end_point), strict=True)
+        ),
         trend("narrows", "least decrease of P_NC per step, PZT_eff (C/m2)", -np.diff(edges[:, 1]).max(), 0.0,
               TREND),
         trend("narrows", "least decrease of the width per step, BaTiO3_LCC (C/m2)", -np.diff(width).max(), 0.0,

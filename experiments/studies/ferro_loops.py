@@ -11,6 +11,7 @@ from ...physics.cells.ferroelectric_capacitor import FerroelectricCapacitor
 from ...physics.cells.ferroelectric_engine import FerroelectricEngine
 from ...physics.cells.film_step import Contact, Film, contact
 from ...physics.cells.landau import Landau
+from ...physics.cells.materials import HZO, spinodal_field
 from .cell_window import spontaneous
 from .study import (
     REFERENCE_VALUE,
@@ -56,11 +57,9 @@ class Case(NamedTuple):
     rates: tuple[float, ...]
 
 
-HZO = Landau(2.5e9 / 450.0, 750.0, 6.0e10, 1.5e11)
-"""Hf0.5Zr0.5O2 film: a(300 K), b, c of FerroX; T0 is an assumption."""
 CASES = {
     "PZT_eff": Case(FerroelectricCapacitor().landau, 10.0, 90e6, (1e2, 1e3, 3e3, 1e4, 3e4, 1e5, 3e5, 1e6)),
-    "HZO": Case(HZO, 0.01, 300e6, (1e4, 1e6, 1e7, 3e7, 1e8, 3e8, 1e9)),
+    "HZO": Case(HZO.landau, HZO.rho.value, 300e6, (1e4, 1e6, 1e7, 3e7, 1e8, 3e8, 1e9)),
     "BaTiO3_LCC": Case(FerroelectricEngine().landau, 1.0, 30e6, (1e2, 1e3, 1e4, 3e4, 1e5, 3e5, 1e6)),
 }
 REFERENCES = {
@@ -149,11 +148,6 @@ def _crossing(field: np.ndarray, p: np.ndarray) -> float:
         return np.nan
     i = int(found[0])
     return float(np.interp(0.0, p[i : i + 2], field[i : i + 2]))
-
-
-def spinodal_field(film: Landau, temperature: float) -> float:
-    """|E| where the polarised branch ends, V/m."""
-    return abs(float(film.field(film.spinodals(temperature)[-1], temperature)))
 
 
 def run(settings: Settings) -> StudyResult:

@@ -146,8 +146,8 @@ def _balance(
 ) -> Array:
     """``Cell.terms`` along axis 0 of an array."""
     out = np.empty((cell.n_x + 4 + len(cell.channels), *new.shape[1:]), dtype=new.dtype)
-    for row, term in zip(out, cell.terms(old, new, values, choice, h, conductances), strict=True):
-        row[...] = term
+    for i, term in enumerate(cell.terms(old, new, values, choice, h, conductances)):
+        out[i] = term
     return out
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
@@ -284,6 +284,6 @@ def best_short_stroke(machine: FerroelectricEngine) -> ShortStroke:
     grid = np.linspace(coldest, warmest, 42)[1:-1]
     best = int(np.argmax([short_stroke(machine, float(t)).power for t in grid]))
     around = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
-    found = minimize_scalar(lambda t: -short_stroke(machine, float(t)).power, bounds=around, method="bounded",
+    found: Any = minimize_scalar(lambda t: -short_stroke(machine, float(t)).power, bounds=around, method="bounded",
                             options={"xatol": 1e-9})  # fmt: skip
     return short_stroke(machine, float(found.x))

@@ -52,6 +52,7 @@ def test_the_clock_is_the_state_of_the_agent_and_starts_anew_with_an_episode():
 
 def test_actions_are_native():
     machine, settings = configure("szilard/TwoQubitDemon-v0", preset="plane")
+    assert isinstance(machine, TwoQubitDemon)
     env = MachineEnv(machine, settings["dt"])
     agent = ProtocolAgent(WaitReadTurn("", machine, 2, theta=0.3, k=0.7), machine)
     observation, _ = env.reset(seed=1)

@@ -71,7 +71,7 @@ def test_a_machine_without_counting_statistics_has_no_rows():
 
 def test_a_comparison_leaves_out_agents_without_a_period():
     agents = {"Otto": CycleAgent(OTTO.cycle, 0.5), "random": RandomAgent(ENGINE.control_space, 0)}
-    rows = tuple(Row(Contender(n, a), evaluate(a, ENGINE, 0.5, window=64), 100.0) for n, a in agents.items())
+    rows = tuple(Row(Contender(n, a), evaluate(a, ENGINE, 0.5, window=64), 1.0, 0.0, 100.0) for n, a in agents.items())
     comparison = Comparison("id", ENGINE, 0.5, rows, cast(Any, None))
     assert [row["label"] for row in comparison.fluctuations] == ["Otto"]
     assert comparison.fluctuations[0]["power_variance_rate"] == pytest.approx(0.0138, abs=5e-5)

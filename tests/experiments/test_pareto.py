@@ -19,6 +19,7 @@ from szilard.experiments.pareto import Question, agent_points, best_cycle, optim
 from szilard.experiments.sweep import Job, Outcome, call
 from szilard.physics.cycles.certificate import certify
 from szilard.physics.cycles.objective import Objective
+from szilard.physics.machine import AffineMachine
 from szilard.physics.validation import ParameterError
 
 ENV = "szilard/TwoLevelEngine-v0"
@@ -102,6 +103,7 @@ def test_a_failed_training_leaves_the_rest(monkeypatch: pytest.MonkeyPatch, tmp_
 def test_the_optimiser_finds_the_certified_optimum(tmp_path: Path) -> None:
     question = Question(ENV, weights=(0.3, 1.0))
     problem = question.problem
+    assert isinstance(problem.machine, AffineMachine)
     for weight in question.weights:
         value = Objective(weight).value(best_cycle(problem, weight, 24).limit_cycle())
         assert value == pytest.approx(certify(problem.machine, problem.dt, weight).lower, rel=1e-6)

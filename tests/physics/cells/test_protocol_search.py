@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,7 +49,7 @@ def test_better_fields_is_the_maximum_along_a_field():
         fields = np.where(np.arange(5) == 2, e, best)
         return -float(FieldProtocol(fields, begin.baths, begin.durations).steady(COARSE).power[0])
 
-    along = minimize_scalar(loss, bounds=(2e6, 1e7), method="bounded", options={"xatol": 1e5, "maxiter": 12})
+    along: Any = minimize_scalar(loss, bounds=(2e6, 1e7), method="bounded", options={"xatol": 1e5, "maxiter": 12})
     assert -float(along.fun) <= found.power * (1 + 1e-4)
 
 

@@ -34,7 +34,7 @@ def self_cycling(rng: Rng) -> tuple[Cell, np.ndarray, float]:
         "C_A", "C_C", "y0", "V_c", "V_b", "R_F", "R_m", "R_p", "R_C", "R_i", "E_A", "E_C", "N0_A", "N0_C", "C_th", "K",
     )  # fmt: skip
     cell = SelfCyclingCell(
-        **varied(rng, SelfCyclingCell(), *names),
+        **varied(rng, SelfCyclingCell(), *names),  # type: ignore[arg-type]
         energy_source=str(rng.choice(SOURCES)),
         port_voltage=float(rng.choice([0.0, 1.5])),
         N_half=float(rng.choice([0.0, 100.0])),
@@ -60,7 +60,7 @@ def double_layer(rng: Rng) -> tuple[Cell, np.ndarray, float]:
 def capacitor(rng: Rng) -> tuple[Cell, np.ndarray, float]:
     n = int(rng.choice([1, 3]))
     cell = FerroelectricCapacitor(
-        **varied(rng, FerroelectricCapacitor(), "rho", "eps_b", "L", "A", "R", "cv", "K", "b"),
+        **varied(rng, FerroelectricCapacitor(), "rho", "eps_b", "L", "A", "R", "cv", "K", "b"),  # type: ignore[arg-type]
         n_domains=n, imprint_sigma=1e7 * (n > 1), kappa=float(rng.choice([0.0, 1e8])),
     )  # fmt: skip
     k = 6
@@ -217,11 +217,11 @@ class Resistor(Cell):
     bath_names: ClassVar[tuple[str, ...]] = ("ambient",)
     channels: ClassVar[tuple[str, ...]] = ("leak",)
     n_initial_uniforms: ClassVar[int] = 0
-    control_space = ControlSpace(())
-    betas = np.array([1.0 / 300.0])
-    heat_capacity, energy_scale = 2.0, 1.0
-    scales = np.ones(2)
-    ambient = 300.0
+    control_space = ControlSpace(())  # type: ignore[assignment]
+    betas = np.array([1.0 / 300.0])  # type: ignore[assignment]
+    heat_capacity, energy_scale = 2.0, 1.0  # type: ignore[assignment]
+    scales = np.ones(2)  # type: ignore[assignment]
+    ambient = 300.0  # type: ignore[assignment,override]
 
     def stored(self, x: np.ndarray, values: np.ndarray) -> np.ndarray:
         return 0.5 * x[0] ** 2
