@@ -103,7 +103,8 @@ def run(settings: Settings) -> StudyResult:
     rows = ((298.15, 0.4041), (400.0, 0.3536), (600.0, 0.2231), (725.0, 0.0522))
     checks = (
         *(
-            Check("P_NC", f"P_NC of PZT_eff at {x:g} K (C/m2)", negative_window(SECOND, x)[1], value, 6e-5, REFERENCE_VALUE)
+            Check("P_NC", f"P_NC of PZT_eff at {x:g} K (C/m2)", negative_window(SECOND, x)[1], value, 6e-5,
+                  REFERENCE_VALUE)
             for x, value in rows
         ),
         *(

@@ -59,7 +59,7 @@ class Case(NamedTuple):
 
 CASES = {
     "PZT_eff": Case(FerroelectricCapacitor().landau, 10.0, 90e6, (1e2, 1e3, 3e3, 1e4, 3e4, 1e5, 3e5, 1e6)),
-    "HZO": Case(HZO.landau, HZO.rho.value, 300e6, (1e4, 1e6, 1e7, 3e7, 1e8, 3e8, 1e9)),
+    "HZO": Case(HZO.landau, 0.01, 300e6, (1e4, 1e6, 1e7, 3e7, 1e8, 3e8, 1e9)),
     "BaTiO3_LCC": Case(FerroelectricEngine().landau, 1.0, 30e6, (1e2, 1e3, 1e4, 3e4, 1e5, 3e5, 1e6)),
 }
 REFERENCES = {
