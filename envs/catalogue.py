@@ -206,6 +206,7 @@ CATALOGUE: tuple[Entry, ...] = (
             "none": {"energy_source": "none", "port_voltage": 1.5, "dt": 5.0},
         },
         max_episode_steps=2000,
+        references="cells.self_cycling_references:SELF_CYCLING_REFERENCES",
         tags=("cell",),
     ),
     Entry(
@@ -214,6 +215,7 @@ CATALOGUE: tuple[Entry, ...] = (
         presets={
             "PZT_eff": {"dt": 5e-7},
         },
+        references="cells.ferroelectric_capacitor_references:FERROELECTRIC_CAPACITOR_REFERENCES",
         tags=("cell",),
         reward="negative_capacitance",
     ),
@@ -223,6 +225,7 @@ CATALOGUE: tuple[Entry, ...] = (
         presets={
             "reference": {"dt": 10.0},
         },
+        references="cells.double_layer_references:DOUBLE_LAYER_REFERENCES",
         tags=("cell",),
     ),
 )  # fmt: skip
