@@ -31,6 +31,7 @@ calorimeter's readings, so every policy keeps its expected return, with less noi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -246,6 +247,7 @@ def outcome_unit(machine: Machine, dt: float) -> FloatArray:
     return np.where(readings > 0, np.sqrt((shown**2).sum(axis=0) / np.maximum(readings, 1)), 1.0)
 
 
+@lru_cache(maxsize=32)
 def _rehearsal(machine: Machine, dt: float, systems: int = 64, steps: int = 64) -> tuple[FloatArray, FloatArray]:
     """Heat (samples, B) and outcomes (samples, D) of many steps under random controls."""
     rng, space = np.random.default_rng(0), machine.control_space

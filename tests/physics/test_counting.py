@@ -246,8 +246,8 @@ def test_qubit_refrigerator_agrees_with_quantum_jump_trajectories():
             assert abs(sample.mean() - covariance[0, j]) < 4 * sample.std() / np.sqrt(size)
 
 
-@pytest.mark.parametrize("env_id", [entry.id for entry in CATALOGUE])
-def test_every_machine_of_the_catalogue_counts(env_id):
+@pytest.mark.parametrize("env_id", [e.id for e in CATALOGUE if issubclass(e.machine_class(), AffineMachine)])
+def test_every_machine_of_the_catalogue_that_has_limit_cycles_counts(env_id):
     machine, rng = configure(env_id)[0], np.random.default_rng(0)
     assert isinstance(machine, AffineMachine)
     state = machine.initial_state(rng.random((4, machine.n_initial_uniforms)))
