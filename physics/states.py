@@ -22,6 +22,11 @@ def von_neumann_entropy(state: np.ndarray) -> np.ndarray:
     return entr(np.maximum(np.linalg.eigvalsh(to_operator(state)), 0.0)).sum(-1)
 
 
+def binary_entropy(p: np.ndarray) -> np.ndarray:
+    """S(p) = -p ln p - (1 - p) ln(1 - p), nats, shape as ``p``."""
+    return entr(p) + entr(1.0 - p)
+
+
 def thermal_state(hamiltonian: np.ndarray, beta: np.ndarray | float) -> np.ndarray:
     """exp(-beta H) / Z: H (..., d, d), ``beta`` a number or (...) (1/energy) -> float64 (..., d^2).
 

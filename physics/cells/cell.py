@@ -42,6 +42,8 @@ K_B = 1.380649e-23
 """Boltzmann constant, J/K."""
 E_CHARGE = 1.602176634e-19
 """Elementary charge, C."""
+K_E = K_B / E_CHARGE
+"""k/e, V/K."""
 FARADAY = 96485.33212
 """Faraday constant, C/mol."""
 EPSILON_0 = 8.8541878128e-12

@@ -103,6 +103,11 @@ def log_mean_lag(t0: Array, t1: Array) -> Array:
     return np.where(near, series, mean * (safe / (2.0 * np.arctanh(0.5 * safe)) - 1.0))
 
 
+def log_series(d: Array) -> Array:
+    """(1 + d) ln(1 + d)/d - 1 for |d| < 1e-3, where the quotient loses digits."""
+    return d * (1 / 2 - d * (1 / 6 - d * (1 / 12 - d * (1 / 20 - d * (1 / 30 - d / 42)))))
+
+
 def log_of_rest(start: float, xi0: Array, xi1: Array) -> Array:
     """Of N (ln(N/start) - 1) with respect to N, where N = start - xi is what is left.
 
@@ -110,7 +115,7 @@ def log_of_rest(start: float, xi0: Array, xi1: Array) -> Array:
     """
     left = start - xi0
     d = (xi0 - xi1) / left
-    series = d * (1 / 2 - d * (1 / 6 - d * (1 / 12 - d * (1 / 20 - d * (1 / 30 - d / 42)))))
+    series = log_series(d)
     if isinstance(d, Scalar):
         rest = series if abs(d.real) < 1e-3 else (1.0 + d) * log1p(d) / d - 1.0
         return log1p(-xi0 / start) + rest

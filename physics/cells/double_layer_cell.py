@@ -25,12 +25,9 @@ from ..control import ControlSpace, FloatArray, IntArray, Range
 from ..machine import parameter
 from ..portrait import Portrait
 from ..validation import ParameterError, check_positive, check_range
-from .cell import E_CHARGE, K_B, Flow
-from .discrete import Array, Scalar, exp, half_square, log, sinh, sqrt
+from .cell import K_E, Flow
+from .discrete import Array, Scalar, exp, half_square, log, log_series, sinh, sqrt
 from .electrical import ElectricalCell
-
-K_E = K_B / E_CHARGE
-"""k/e, V/K."""
 
 FROZEN = 1e-6
 """Filling, or rest, below which the cathode stores nothing that counts."""
@@ -371,7 +368,7 @@ def _x_log_x(y0: Array, y1: Array) -> Array:
     """Divided difference of y ln y: ln y0 + r ln r/(r - 1) with the ratio r = y1/y0."""
     r = y1 / y0
     d = r - 1.0
-    series = 1.0 + d * (1 / 2 - d * (1 / 6 - d * (1 / 12 - d * (1 / 20 - d * (1 / 30 - d / 42)))))
+    series = 1.0 + log_series(d)
     if isinstance(d, Scalar):
         return log(y0) + (series if abs(d.real) < 1e-3 else r * log(r) / d)
     near = np.abs(np.real(d)) < 1e-3

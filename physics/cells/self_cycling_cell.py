@@ -32,7 +32,7 @@ from ..control import ControlSpace, FloatArray, IntArray, Range
 from ..machine import parameter
 from ..portrait import Portrait
 from ..validation import ParameterError, check_choice, check_positive, check_range
-from .cell import E_CHARGE, K_B, Flow, SecondLawError
+from .cell import K_E, Flow, SecondLawError
 from .discrete import Array, exp, half_square, log_of_rest, quarter_fourth
 from .electrical import ElectricalCell
 
@@ -41,9 +41,6 @@ SOURCES = ("chemical", "two_bath", "mechanical", "none")
 
 FORBIDDEN_SOURCES = ("ambient_heat", "isothermal_heat", "heat", "one_bath")
 """Claims that the second law forbids."""
-
-K_E = K_B / E_CHARGE
-"""k/e, V/K."""
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import entr, expit
+from scipy.special import expit
 
 from ..control import FloatArray
 from ..machines.feedback_demon import FeedbackDemon
+from ..states import binary_entropy
 from ..validation import check_integer, check_positive, check_range
 
 MAX_HALVINGS = 60
@@ -165,7 +166,7 @@ def value_iteration(contact: Contact, x_max: float, gain: float, n_nodes: int) -
 
 
 def _stop(weight: float, p: FloatArray) -> FloatArray:
-    return -(1.0 - weight) * (entr(p) + entr(1.0 - p))
+    return -(1.0 - weight) * binary_entropy(p)
 
 
 def _follow(

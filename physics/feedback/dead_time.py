@@ -18,7 +18,7 @@ import numpy as np
 
 from ..control import FloatArray
 from ..machines.dead_time_demon import DeadTimeDemon
-from ..machines.feedback_demon import binary_entropy
+from ..states import binary_entropy
 from ..validation import ParameterError, check_positive, check_range
 
 MAX_CYCLES = 1_000_000

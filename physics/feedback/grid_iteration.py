@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..control import FloatArray
-from ..machines.feedback_demon import FeedbackDemon, binary_entropy
+from ..machines.feedback_demon import FeedbackDemon
+from ..states import binary_entropy
 from ..validation import ParameterError, check_integer, check_positive, check_range
 from .renewal import RenewalCycle
 

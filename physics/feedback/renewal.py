@@ -23,6 +23,7 @@ from scipy.special import entr, expit
 
 from ..control import FloatArray
 from ..machines.feedback_demon import FeedbackDemon
+from ..states import binary_entropy
 from ..validation import check_integer, check_positive, check_range
 from .protocol import RenewalProtocol
 
@@ -78,7 +79,7 @@ class RenewalCycle:
     def dissipation(self) -> float:
         """Entropy of the record per time (nats)."""
         p = self.populations[-1]
-        return float(entr(p) + entr(1.0 - p)) / self.duration
+        return float(binary_entropy(p)) / self.duration
 
     def value(self, weight: float) -> float:
         """c P / P0 - (1 - c) D / D0 for the weight c."""

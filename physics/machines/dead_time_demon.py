@@ -28,8 +28,8 @@ from scipy.special import expit, lambertw
 from ..baths import MAX_EXPONENT, BosonicBath
 from ..control import Control, ControlSpace, FloatArray
 from ..machine import Machine, Propagated, check_state_array, parameter
+from ..states import binary_entropy
 from ..validation import check_positive, check_range
-from .feedback_demon import binary_entropy
 from .portraits import DeadTimePortrait
 
 WAIT, MEASURE = range(2)

@@ -24,11 +24,12 @@ from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import entr, expit
+from scipy.special import expit
 
 from ..baths import MAX_EXPONENT
 from ..control import Control, ControlSpace, FloatArray, Range
 from ..machine import Machine, Propagated, check_state_array, parameter
+from ..states import binary_entropy
 from ..validation import check_positive, check_range
 from .portraits import FeedbackPortrait
 
@@ -151,8 +152,3 @@ class FeedbackDemon(Machine):
         new = np.stack([after, u], axis=1)
         outcome = np.where(measures, 2.0 * after - 1.0, 0.0)[:, None]
         return Propagated(new, work, heat[:, None], energy, record, record, outcome)
-
-
-def binary_entropy(p: FloatArray) -> FloatArray:
-    """S(p) = -p ln p - (1 - p) ln(1 - p), nats."""
-    return entr(p) + entr(1.0 - p)

@@ -10,6 +10,7 @@ from scipy.special import entr, expit, xlog1py, xlogy
 from .. import pauli
 from ..control import FloatArray
 from ..portrait import Guide, Portrait, Quantity
+from ..states import binary_entropy
 
 if TYPE_CHECKING:
     from .coupled_qubits import CoupledQubits
@@ -33,7 +34,7 @@ class QubitPortrait(Portrait):
 
     def coherence(self, state: FloatArray) -> FloatArray:
         p = np.clip(self.shown(state)[0].values, 0.0, 1.0)
-        return np.maximum(entr(p) + entr(1.0 - p) - self.machine.entropy(state), 0.0)
+        return np.maximum(binary_entropy(p) - self.machine.entropy(state), 0.0)
 
     def plane(self, state: FloatArray) -> tuple[Quantity, Quantity]:
         return Quantity("gap", "epsilon", "energy", self._gap(state[:, 3])), self.shown(state)[0]

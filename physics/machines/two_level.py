@@ -19,13 +19,13 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import entr
 
 from ..baths import BATH_KINDS, MAX_EXPONENT, Bath, fermi
 from ..control import Control, ControlSpace, FloatArray, Range
 from ..counting import tilted_two_state
 from ..laws import check_detailed_balance
 from ..machine import AffineMachine, AffineMap, Counted, Propagated, check_state_array, parameter
+from ..states import binary_entropy
 from ..validation import ParameterError, check_choice, check_positive, check_range
 
 HOT, COLD, NONE = 0, 1, 2
@@ -126,7 +126,7 @@ class TwoLevelEngine(AffineMachine):
 
     def entropy(self, state: FloatArray) -> FloatArray:
         p = state[:, 0]
-        return entr(p) + entr(1.0 - p)
+        return binary_entropy(p)
 
     def reference_energy(self, state: FloatArray) -> FloatArray:
         """Energy at the gap in the middle of the range."""

@@ -11,7 +11,8 @@ from szilard.physics.feedback.certificate import certify_feedback
 from szilard.physics.feedback.grid_iteration import grid_iteration
 from szilard.physics.feedback.protocol import RenewalProtocol
 from szilard.physics.feedback.renewal import RenewalCycle, best_cycle
-from szilard.physics.machines.feedback_demon import THERMALISE, FeedbackDemon, binary_entropy
+from szilard.physics.machines.feedback_demon import THERMALISE, FeedbackDemon
+from szilard.physics.states import binary_entropy
 from szilard.physics.validation import ParameterError
 
 DEMON = FeedbackDemon()

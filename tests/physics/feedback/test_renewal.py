@@ -13,8 +13,9 @@ from szilard.physics.feedback.dead_time import continuous_bound, earnings, optim
 from szilard.physics.feedback.protocol import Hold, RenewalProtocol, WaitThenMeasure
 from szilard.physics.feedback.renewal import RenewalCycle, _earnings, best_cycle
 from szilard.physics.machines.dead_time_demon import DeadTimeDemon
-from szilard.physics.machines.feedback_demon import MEASURE, THERMALISE, FeedbackDemon, binary_entropy
+from szilard.physics.machines.feedback_demon import MEASURE, THERMALISE, FeedbackDemon
 from szilard.physics.machines.qubit_refrigerator import QubitRefrigerator
+from szilard.physics.states import binary_entropy
 from szilard.physics.validation import ParameterError
 
 DEMON = FeedbackDemon()

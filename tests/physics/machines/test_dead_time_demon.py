@@ -14,7 +14,7 @@ from szilard.physics.control import Control
 from szilard.physics.laws import audit
 from szilard.physics.machines.dead_time_demon import MEASURE, WAIT, DeadTimeDemon
 from szilard.physics.machines.dead_time_references import DEAD_TIME_REFERENCES
-from szilard.physics.machines.feedback_demon import binary_entropy
+from szilard.physics.states import binary_entropy
 from szilard.physics.validation import ParameterError
 
 QT: Any = qutip  # its annotations do not match what it accepts

@@ -12,8 +12,9 @@ from scipy.stats import chi2
 
 from szilard.physics.control import Control
 from szilard.physics.laws import audit
-from szilard.physics.machines.feedback_demon import MEASURE, THERMALISE, UNITARY, FeedbackDemon, binary_entropy
+from szilard.physics.machines.feedback_demon import MEASURE, THERMALISE, UNITARY, FeedbackDemon
 from szilard.physics.machines.feedback_demon_references import FEEDBACK_DEMON_REFERENCES
+from szilard.physics.states import binary_entropy
 from szilard.physics.validation import ParameterError
 
 QT: Any = qutip  # its annotations do not match what it accepts
