@@ -6,7 +6,6 @@ the demon's belief, what the detectors showed, and the heat.
 
 from __future__ import annotations
 
-import copy
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from ..agents.evaluation import Agent
 from ..envs.drawing import PANELS, Trace, draw_contacts, shown, spanned
 from ..envs.encodings import EncodeVectorAction
+from ..envs.kernel import Frame
 from ..envs.machine_env import MachineVectorEnv
 from ..envs.style import (
     COLUMN,
@@ -92,52 +92,45 @@ def play(
         ParameterError: without steps.
     """
     check_integer("n_steps", n_steps, 1)
-    native = MachineVectorEnv(machine, dt, 1, **(settings or {}))
+    # an environment that can be drawn keeps its steps, with their noise
+    native = MachineVectorEnv(machine, dt, 1, **{**(settings or {}), "render_mode": "rgb_array"})
     venv: Any = native if encoding is None else EncodeVectorAction(native, encoding, levels)
     weight = native.kernel.weight
     told = {"weight": weight.high} if weight is not None and weight.drawn else {}
     observation, _ = venv.reset(seed=seed, options=told)
-    state, start, kept = None, np.ones(1, dtype=bool), []
+    state, start = None, np.ones(1, dtype=bool)
+    kept: list[Frame] = []
     for _ in range(burn_in + 2 * n_steps):
-        before, rng = native.kernel.state, copy.deepcopy(native.kernel.rngs[0])
         action, state = agent.predict(observation, state=state, episode_start=start, deterministic=True)
-        observation, _, _, _, ledger = venv.step(action)
+        observation = venv.step(action)[0]
         start[:] = False
-        control = Control(ledger["control"], ledger["choice"])
-        outcome = ledger.get("outcome", np.zeros((1, 0)))
-        kept.append((before, control, rng, ledger["state"], outcome[0], ledger["heat"][0]))
+        assert native.kernel.history is not None
+        kept.append(native.kernel.history[-1])
     last = kept[burn_in : burn_in + n_steps]
-    first = next((k + 1 for k, step in enumerate(last) if (step[4] != 0.0).any()), 0)
+    first = next((k + 1 for k, frame in enumerate(last) if (frame.outcome != 0.0).any()), 0)
     kept = kept[burn_in + first : burn_in + first + n_steps]
-    times = dt * np.arange(n_steps, dtype=np.float64)
     steps = Trace(
-        start=times,
+        start=dt * np.arange(n_steps, dtype=np.float64),
         durations=np.full(n_steps, dt),
-        previous=np.concatenate([k[0][:, machine.n_dynamic :] for k in kept]),
-        values=np.concatenate([k[1].values for k in kept]),
-        choice=np.concatenate([k[1].choice for k in kept]),
-        inside=np.stack([_inside(machine, dt, *k[:5]) for k in kept]),
+        previous=np.stack([frame.before[machine.n_dynamic :] for frame in kept]),
+        values=np.stack([frame.values for frame in kept]),
+        choice=np.array([frame.choice for frame in kept], dtype=np.int64),
+        inside=np.stack([_inside(machine, frame) for frame in kept]),
         ramps=np.array([r.name in machine.ramped for r in machine.control_space.ranges], dtype=bool),
     )
-    return Stretch(machine, steps, np.stack([k[4] for k in kept]), np.stack([k[5] for k in kept]))
+    return Stretch(machine, steps, np.stack([f.outcome for f in kept]), np.stack([f.heat for f in kept]))
 
 
-def _inside(
-    machine: Machine,
-    dt: float,
-    before: FloatArray,
-    control: Control,
-    rng: np.random.Generator,
-    after: FloatArray,
-    outcome: FloatArray,
-) -> FloatArray:
+def _inside(machine: Machine, frame: Frame) -> FloatArray:
     """Dynamical variables along one step, (S, n_dynamic), with the noise that it had."""
-    nx = machine.n_dynamic
+    nx, outcome = machine.n_dynamic, frame.outcome
+    before, after = frame.before[None], frame.after[None]
     if ((outcome != 0.0) & (np.abs(outcome) != 1.0)).any():
         # a record that grows with time: what it was on the way is not known
         return before[:, :nx] + WITHIN[:, None] * (after - before)[:, :nx]
-    uniforms = rng.random(machine.n_step_uniforms)[None] if machine.n_step_uniforms else None
-    lengths = dt * np.maximum(WITHIN[1:-1], 1e-9)
+    uniforms = None if frame.uniforms is None else frame.uniforms[None]
+    control = Control(frame.values[None], np.array([frame.choice]))
+    lengths = frame.dt * np.maximum(WITHIN[1:-1], 1e-9)
     way = [machine.propagate(before, control, float(t), uniforms).state[:, :nx] for t in lengths]
     return np.concatenate([before[:, :nx], *way, after[:, :nx]])
 
