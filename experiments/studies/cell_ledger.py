@@ -181,10 +181,10 @@ def _figure(found: Period, times: np.ndarray, power: dict[str, np.ndarray], slop
         right.plot(t, power[key] * 1e3, color=looks[key][0], linestyle=looks[key][1], label=name)
     zero_line(right)
     right.set_xlim(0.0, t[-1])
-    right.set_ylim(-0.7, 2.4)
+    right.set_ylim(-0.95, 3.0)
     right.set_xlabel("time in the period (min)")
     right.set_ylabel("power (mW)")
-    right.legend(loc="upper center", ncols=2, columnspacing=0.8, handlelength=1.6, borderaxespad=0.1, fontsize=6.5)
+    right.legend(loc="upper right", handlelength=1.6, borderaxespad=0.2, fontsize=6.5)
     caption(
         figure,
         "Set S2 of a lumped model, assumed, not fitted to any cell; 1.8 k$\\Omega$, from 3 h on, one period of 4042 s. "
