@@ -5,6 +5,7 @@ They are combined by weights, as all rewards are (``reward.WeightedSum``):
     {"power": 1, "exergy": 0.5}            work minus half of the exergy that was used for it
     {"oscillation": 1, "exergy": 0.1}      keep oscillating, but not at any price
     {"tracking": {"volts": [...], "seconds": [...]}, "exergy": 0.05}
+    life                                   work until the fuel is used up, whatever time it takes
 
 The power of a self-cycling cell is what its load gets (with a port, less what the source gives); of a battery cell and
 of a capacitor what leaves the terminals. Exergy used and work differ by T0 Sigma (Gouy and Stodola): with the units
@@ -28,7 +29,7 @@ from ..physics.cells.self_cycling_cell import SelfCyclingCell
 from ..physics.control import FloatArray
 from ..physics.laws import EnergyFlows
 from ..physics.machine import Machine
-from ..physics.validation import ParameterError, check_finite
+from ..physics.validation import ParameterError, check_finite, check_range
 from .reward import Reward
 
 
@@ -56,6 +57,37 @@ class Exergy(Reward):
 
     def to_spec(self) -> str:
         return "exergy"
+
+
+@dataclass(frozen=True)
+class Life(Reward):
+    """Work until the cell is used up: r = [-W + price Delta U_left] / (dt P0), U_left = 0 for a cell that is used up.
+
+    Over a life the second term adds up to the same constant for every policy, so the undiscounted return is the work
+    per life; what is left in the double layers at its end is lost. With a price near the share of the stored energy
+    that becomes work the value is nearly the same in all states, so a discounted agent is not in a hurry.
+
+    Source: potential-based shaping, A. Y. Ng, D. Harada, S. Russell, ICML (1999).
+
+    Raises:
+        ParameterError: for a price outside [0, 1].
+    """
+
+    price: float = 0.9
+
+    def __post_init__(self) -> None:
+        check_range("price", self.price, 0.0, 1.0)
+
+    def __call__(
+        self, machine: Machine, before: FloatArray, after: FloatArray, flows: EnergyFlows, dt: float
+    ) -> FloatArray:
+        cell: SelfCyclingCell = _only(machine, SelfCyclingCell, "life")
+        left = np.where(cell.ended(after), 0.0, cell.energy_left(after))
+        change = left - cell.energy_left(before)
+        return (machine.output(flows) + self.price * change) / (dt * cell.power_unit)
+
+    def to_spec(self) -> dict[str, Any]:
+        return {"life": {"price": self.price}}
 
 
 @dataclass(frozen=True)
@@ -164,6 +196,7 @@ class NegativeCapacitance(Reward):
 
 CELL_REWARDS: dict[str, Callable[..., Reward]] = {
     "exergy": Exergy,
+    "life": Life,
     "charge": Charge,
     "oscillation": Oscillation,
     "tracking": Tracking,

@@ -42,6 +42,9 @@ SOURCES = ("chemical", "two_bath", "mechanical", "none")
 FORBIDDEN_SOURCES = ("ambient_heat", "isothermal_heat", "heat", "one_bath")
 """Claims that the second law forbids."""
 
+USABLE = 0.99
+"""Share of the anode's fuel that can be used: with less than 1 % left the cell counts as used up."""
+
 
 @dataclass(frozen=True)
 class SelfCyclingCell(ElectricalCell):
@@ -360,11 +363,18 @@ class SelfCyclingCell(ElectricalCell):
         v_a, v_c = self.E_A - self.R_m * current, self.E_C - self.R_C * current
         return self.internal_energy(state) - v_a * state[:, 0] - v_c * state[:, 2]
 
+    def energy_left(self, state: FloatArray) -> FloatArray:
+        """Energy of the double layers, and of the usable fuel at the potentials of a full cell, J, shape (K,)."""
+        q_a, y, q_c, xi_a = state[:, :4].T
+        layers = (q_a - y) ** 2 / (2.0 * self.C_A) + q_c**2 / (2.0 * self.C_C)
+        fuel = (self.E_A + self.E_C) * np.maximum(USABLE * self.N0_A - xi_a, 0.0)
+        return layers + fuel if self.fuelled else layers
+
     def ended(self, state: FloatArray) -> np.ndarray:
         """Whether less than 1 % of the anode's fuel is left, bool (K,)."""
         if not self.fuelled:
             return np.zeros(len(state), dtype=bool)
-        return state[:, 3] > 0.99 * self.N0_A
+        return state[:, 3] > USABLE * self.N0_A
 
     def initial_state(self, uniforms: FloatArray) -> FloatArray:
         """v_A uniform in 0.4 to 1 V (zero without fuel: 0 to 0), y on the lower branch, full, at T_a."""
