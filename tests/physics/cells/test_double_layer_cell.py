@@ -219,9 +219,9 @@ def test_conductivity() -> None:
 
 
 def test_constant_current_then_constant_voltage() -> None:
-    """The voltage is held while the current decays; at its end the filling is that of equilibrium at 3.55 V."""
+    """The voltage is held while the current decays; at its end the filling is the stationary one at 3.55 V."""
     cell = replace(CELL, x0=0.5)
-    found = run(cell, "Charge at 5 mA until 3.55 V, hold until 2 uA", tolerance=1e-3)
+    found = run(cell, "Charge at 5 mA until 3.55 V, hold until 2 uA", tolerance=1e-4)
     voltage, current = found["terminal.voltage"], found["terminal.current"]
     held = found["time"] > found["time"][np.argmax(voltage > 3.55 - 1e-6)]
     assert np.ptp(voltage[held]) < 1e-5
@@ -230,7 +230,14 @@ def test_constant_current_then_constant_voltage() -> None:
     # but for the ringing of the midpoint rule after the kink at the end of the plateau it falls all the way
     assert np.abs(np.diff(current[late])).sum() < 1.02 * (current[late][-1] - current[late][0])
     assert current[-1] == pytest.approx(-2e-6, rel=1e-2)
-    x = brentq(lambda x: 1.2 + cathode(x, 1 - x, T_R)[0] - 3.55, 1e-9, X_B - 1e-9)
-    assert found["cathode.filling"][-1] == pytest.approx(x, rel=2e-3)
+    t = found["temperature"][-1]
+
+    def missing(x: float) -> float:
+        """Of the voltage, with the overpotentials of the last current."""
+        anode, full = np.arcsinh(2e-6 / (2 * 2e-3)), np.arcsinh(2e-6 / (4 * 1e-3 * np.sqrt(x * (1 - x))))
+        return 1.2 + cathode(x, 1 - x, t)[0] + 2 * K_E * t * (anode + full) + resistance(t) * 2e-6 - 3.55
+
+    x: Any = brentq(missing, 1e-9, X_B - 1e-9)
+    assert found["cathode.filling"][-1] == pytest.approx(x, rel=4e-3)
     assert found["ledger.delivered"][-1] < 0.0
     assert np.abs(found["ledger.residual"]).max() < 1e-10 * abs(found["ledger.delivered"][-1])
