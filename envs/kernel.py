@@ -11,12 +11,12 @@ from gymnasium import spaces
 from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
-from ..physics.control import Control, FloatArray
+from ..physics.control import Control, FloatArray, IntArray
 from ..physics.laws import EnergyFlows, audit
 from ..physics.machine import Machine
 from ..physics.validation import ParameterError, check_positive, check_shape
 from .actions import ActionDecoder, native_space
-from .observations import make_view
+from .observations import make_view, one_hot
 from .reward import Reward
 from .rewards import Dissipation, EntropyFlux, HeatFlux, make_reward
 from .weight import Weight
@@ -98,12 +98,14 @@ class Kernel:
         self.rngs: list[np.random.Generator] = [np.random.default_rng() for _ in range(num)]
         self.state: FloatArray = np.zeros((num, machine.n_state))
         self.time: FloatArray = np.zeros(num)
+        self.held: IntArray = np.full(num, -1)
+        """Choice of the last step, (K,); -1 before the first one."""
         self._last: EnergyFlows | None = None
         self.history: deque[Frame] | None = deque(maxlen=HISTORY) if keep_history else None
 
         self.decode = ActionDecoder(machine.control_space, num)
         low, high = self.view.bounds
-        shown = self.reward.shown(machine, self.time, self.dt).shape[1]
+        shown = self._told().shape[1]
         extra = np.ones(self.weight.n_uniforms if self.weight else 0, dtype=np.float32)
         extra = np.concatenate([np.full(shown, SHOWN, dtype=np.float32), extra])
         self.observation_space = spaces.Box(
@@ -145,8 +147,8 @@ class Kernel:
         elif weight is not None:
             raise ParameterError(f"options['weight'] = {weight!r}: the environment has no weight")
         # new arrays: the old ones were handed out in the ledger
-        self.state, self.time = self.state.copy(), self.time.copy()
-        self.state[rows], self.time[rows] = state, 0.0
+        self.state, self.time, self.held = self.state.copy(), self.time.copy(), self.held.copy()
+        self.state[rows], self.time[rows], self.held[rows] = state, 0.0, -1
         self._last = None
         self.view.reset(rows)
         if self.history is not None and 0 in rows:
@@ -154,11 +156,17 @@ class Kernel:
 
     def observe(self) -> NDArray[np.float32]:
         """Observations, shape (K, n_obs)."""
-        seen = self.view(self.state)
+        seen = self.view(self.state, self.held)
         if self._shows:
-            told = self.reward.shown(self.machine, self.time, self.dt).clip(-SHOWN, SHOWN).astype(np.float32)
-            seen = np.concatenate([seen, told], axis=1)
+            seen = np.concatenate([seen, self._told().clip(-SHOWN, SHOWN).astype(np.float32)], axis=1)
         return seen if self.weight is None else np.concatenate([seen, self.weight.observe()], axis=1)
+
+    def _told(self) -> FloatArray:
+        """What an agent must see for the reward, besides what it sees of the machine, (K, n)."""
+        told = self.reward.shown(self.machine, self.time, self.dt)
+        if not self.reward.pays_switches:
+            return told
+        return np.concatenate([told, one_hot(self.held, self.machine.control_space.n_choices)], axis=1)
 
     def step(self, control: Control) -> tuple[FloatArray, dict[str, NDArray[Any]]]:
         """Advance all systems by one step.
@@ -177,8 +185,8 @@ class Kernel:
         else:
             residual, sigma = flows.first_law_residual(), flows.entropy_production(machine.betas)
         reward, more = self._reward(before, control, after, flows)
-        self.state, self._last = after, flows
-        self.view.record(control, flows)
+        self.state, self.held, self._last = after, control.choice.copy(), flows
+        self.view.record(control, flows, after)
         self.time = self.time + self.dt
         if self.history is not None:
             self.history.append(
@@ -228,6 +236,8 @@ class Kernel:
     ) -> tuple[FloatArray, dict[str, NDArray[Any]]]:
         """Rewards of a step, and what they add to the ledger."""
         reward = self.reward.timed(self.time, self.machine, before, after, flows, self.dt)
+        if self.reward.pays_switches:
+            reward = reward + self.reward.switched(self.machine, self.held, control.choice, self.dt)
         if self.weight is None:
             return reward, {}
         c = self.weight.values
@@ -240,6 +250,7 @@ class Kernel:
         own = {
             "state": self.state.copy(),
             "time": self.time.copy(),
+            "held": self.held.copy(),
             "rngs": [rng.bit_generator.state for rng in self.rngs],
         }
         return own | self.view.get_state() | (self.weight.get_state() if self.weight else {})
@@ -257,6 +268,7 @@ class Kernel:
         if self.weight is not None:
             self.weight.set_state(saved)
         self.state, self.time, self._last = state.copy(), np.array(saved["time"], dtype=float), None
+        self.held = np.array(saved.get("held", np.full(self.num, -1)), dtype=np.int64)
         for rng, rng_state in zip(self.rngs, saved["rngs"], strict=True):
             rng.bit_generator.state = rng_state
         if self.history is not None:

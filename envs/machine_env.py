@@ -66,12 +66,14 @@ class MachineEnv(_OfKernel, gym.Env[NDArray[np.float32], Any]):
     Observation:
         ``Box``: the machine's state scaled by known physics to order one (no running statistics). In black-box mode
         (``observation="history"`` or ``"actions"``) the last actions, with or without what the meters showed (heat
-        fluxes, or the record of the detectors), and nothing of the state; see ``szilard.envs.observations``. With a
-        range of weights the last number is the weight, its range scaled to [-1, 1].
+        fluxes, or the record of the detectors), and nothing of the state. Of a cell ``"instruments"`` shows what a
+        cycler shows, now or for the last ``history`` steps: voltage, current, temperature. See
+        ``szilard.envs.observations``. What a reward needs to be seen (a target, the choice that is held) follows. With
+        a range of weights the last number is the weight, its range scaled to [-1, 1].
     Reward:
         Dimensionless, of order one; see ``szilard.envs.rewards``. Shaped power by default, in black-box mode the mean
-        of measured heat and work (of a demon the heat): the reference energy of the shaped one is a function of the
-        state. With ``weight`` = c it is c P/P0 - (1 - c) Sigma/Sigma0.
+        of measured heat and work (of a demon the heat, of a cell with fuel the power): the reference energy of the
+        shaped one is a function of the state. With ``weight`` = c it is c P/P0 - (1 - c) Sigma/Sigma0.
     Info:
         The ledger of the step in physical units: ``time``, ``power``, ``work``, ``heat`` (one per bath),
         ``energy_change``, ``entropy_change``, ``entropy_production``, ``law_residual``, ``control``, ``choice``,

@@ -8,14 +8,25 @@
 ``"actions"``
     The last N controls alone, as in P. A. Erdman, F. Noé, PNAS Nexus 2, pgad248 (2023), whose published environments
     see the last 128 actions.
+``"instruments"``
+    Of a cell what its instruments show now, see ``physics/cells/instruments.py``: what a cycler knows, while "state" is
+    privileged. A row holds
+
+        voltage, current, temperature above ambient, estimate of the open-circuit voltage (of a film between two baths
+        polarisation and temperature)  |  the held controls in [-1, 1]  |  the held choice, one-hot, if there is one
+
+    The readings are in usual units of the cell and end at 20 of them; no choice is held before the first step. With
+    ``history`` = N it is the raw record instead: a history whose meters are what was measured at the end of each step
+    (no estimate).
 
 A history is a flat vector of N rows, the newest row last; what lies before the reset is zero. A row holds
 
-    the controls in [-1, 1] (m)  |  the choice, one-hot (n)  |  meters (B or D, for "history" only)
+    the controls in [-1, 1] (m)  |  the choice, one-hot (n)  |  meters (B, D or R; none for "actions")
 
 A control that the choice does not use is 0. A machine without a choice has n = 1: the column is 1 for a step that was
-made and 0 before the reset. The meters are the heat from each of the B baths, or the D detectors: a binary read-out is
-+-1, a continuous one a real number, and 0 is a detector that was not read. Heat and continuous read-outs are measured
+made and 0 before the reset. The meters are the heat from each of the B baths, or the D detectors, or what
+R instruments measure: a binary read-out is +-1, a continuous one a real number, and 0 is a detector that was not read.
+Heat and continuous read-outs are measured
 in their root mean square under random controls, which an experimenter can find out before the first episode; a meter
 ends at 20 of these units.
 
@@ -37,31 +48,36 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..physics.control import Control, FloatArray
+from ..physics.cells.instruments import instruments_of
+from ..physics.control import Control, FloatArray, IntArray
 from ..physics.laws import EnergyFlows
 from ..physics.machine import Machine
 from ..physics.validation import ParameterError, check_choice, check_integer, check_shape
 
-OBSERVATIONS = ("state", "history", "actions")
+OBSERVATIONS = ("state", "history", "actions", "instruments")
 """Observations by name."""
 
 SEEN = ("observation", "history", "weight")
 """Settings of an environment that say what the agent sees."""
 
+SHOWING = ("tracking", "switching")
+"""Rewards that show something besides the machine."""
+
 STEPS = 128
 """Steps N of a history by default; Erdman & Noé (2023)."""
 
 METER = 20.0
-"""Largest reading of a meter, in units of ``heat_unit`` or ``outcome_unit``."""
+"""Largest reading of a meter, in units of ``heat_unit``, ``outcome_unit`` or the scale of the instruments."""
 
 Bounds = tuple[NDArray[np.float32], NDArray[np.float32]]
 Rows = NDArray[np.int64]
 
 
 class HistoryLayout(NamedTuple):
-    """How a history observation is laid out: N rows of m + n + B + D columns, of which B or D is 0.
+    """How a history observation is laid out: N rows of m + n + B + D + R columns; at most one of B, D and R is not 0.
 
-    B is 0 for a machine with detectors, D for one without; both are 0 where only the actions are seen.
+    B is 0 for a machine with detectors, D for one without; R counts the instruments of a cell where these are seen.
+    All are 0 where only the actions are seen.
     """
 
     steps: int
@@ -69,11 +85,12 @@ class HistoryLayout(NamedTuple):
     n_choices: int
     n_baths: int
     n_detectors: int = 0
+    n_instruments: int = 0
 
     @property
     def n_meters(self) -> int:
-        """Columns of what instruments showed."""
-        return self.n_baths + self.n_detectors
+        """Columns of what was measured."""
+        return self.n_baths + self.n_detectors + self.n_instruments
 
     @property
     def width(self) -> int:
@@ -88,7 +105,12 @@ class View:
     """Steps of the past that are seen."""
 
     def __init__(self, machine: Machine) -> None:
-        self.machine = machine
+        self.machine, space = machine, machine.control_space
+        self._middle, self._half = 0.5 * (space.low + space.high), 0.5 * (space.high - space.low)
+
+    def _scaled(self, values: FloatArray) -> FloatArray:
+        """Controls (K, m) with their ranges scaled to [-1, 1]."""
+        return ((values - self._middle) / self._half).clip(-1.0, 1.0)
 
     @property
     def layout(self) -> HistoryLayout | None:
@@ -102,15 +124,16 @@ class View:
         # float32 rounding must not push an extreme state out of its own space
         return np.nextafter(low, np.float32(-np.inf)), np.nextafter(high, np.float32(np.inf))
 
-    def __call__(self, state: FloatArray) -> NDArray[np.float32]:
-        """Observations (K, n_obs) in a new array; ``state`` (K, n) is where the systems are."""
+    def __call__(self, state: FloatArray, held: IntArray) -> NDArray[np.float32]:
+        """Observations (K, n_obs) in a new array of systems in ``state`` (K, n), where the choice ``held`` (K,) was the
+        last one; -1: none yet."""
         return self.machine.observe(state).astype(np.float32)
 
     def reset(self, rows: Rows) -> None:
         """The systems ``rows`` start anew."""
 
-    def record(self, control: Control, flows: EnergyFlows) -> None:
-        """All systems made a step."""
+    def record(self, control: Control, flows: EnergyFlows, after: FloatArray) -> None:
+        """All systems made a step, to the states ``after`` (K, n)."""
 
     def get_state(self) -> dict[str, Any]:
         """What changes while stepping."""
@@ -118,6 +141,34 @@ class View:
 
     def set_state(self, saved: dict[str, Any]) -> None:
         """Restore what ``get_state`` returned; raises ``ParameterError`` if it does not fit."""
+
+
+class InstrumentView(View):
+    """What the instruments of a cell show now, see the module.
+
+    Args:
+        machine: the machine.
+
+    Raises:
+        ParameterError: if it is no cell.
+    """
+
+    def __init__(self, machine: Machine) -> None:
+        super().__init__(machine)
+        self.instruments, self.space = instruments_of(machine), machine.control_space
+
+    @property
+    def bounds(self) -> Bounds:
+        n, m, d = len(self.instruments.names), self.space.n_values, len(self.space.choices)
+        low = np.array([-METER] * n + [-1.0] * m + [0.0] * d, dtype=np.float32)
+        return low, np.array([METER] * n + [1.0] * (m + d), dtype=np.float32)
+
+    def __call__(self, state: FloatArray, held: IntArray) -> NDArray[np.float32]:
+        shown = (self.instruments.read(state) / self.instruments.scale).clip(-METER, METER)
+        parts = [shown, self._scaled(state[:, self.machine.n_dynamic :])]
+        if self.space.choices:
+            parts.append(one_hot(held, self.space.n_choices))
+        return np.concatenate(parts, axis=1).astype(np.float32)
 
 
 class HistoryView(View):
@@ -128,24 +179,28 @@ class HistoryView(View):
         num: number of systems K.
         dt: duration of a step.
         steps: N.
-        meters: show the heat fluxes, or the outcomes of a machine with detectors, too.
+        meters: ``"heat"``: the heat fluxes, or the outcomes of a machine with detectors; ``"instruments"``: what those
+            of a cell measure; ``""``: none.
 
     Raises:
-        ParameterError: if ``steps`` is no integer >= 1.
+        ParameterError: if ``steps`` is no integer >= 1, or instruments are asked of a machine that is no cell.
     """
 
-    def __init__(self, machine: Machine, num: int, dt: float, steps: int = STEPS, meters: bool = True) -> None:
+    def __init__(self, machine: Machine, num: int, dt: float, steps: int = STEPS, meters: str = "heat") -> None:
         check_integer("history", steps, 1)
         super().__init__(machine)
         self.steps = steps
         space = machine.control_space
-        n_detectors = len(machine.detector_names) * meters
-        n_baths = 0 if n_detectors else len(machine.bath_names) * meters
-        self._layout = HistoryLayout(steps, space.n_values, space.n_choices, n_baths, n_detectors)
-        self._middle, self._half = 0.5 * (space.low + space.high), 0.5 * (space.high - space.low)
+        self.instruments = instruments_of(machine) if meters == "instruments" else None
+        n_instruments = 0 if self.instruments is None else self.instruments.measured
+        n_detectors = len(machine.detector_names) * (meters == "heat")
+        n_baths = 0 if n_detectors else len(machine.bath_names) * (meters == "heat")
+        self._layout = HistoryLayout(steps, space.n_values, space.n_choices, n_baths, n_detectors, n_instruments)
         self._one_hot, self._used = np.eye(space.n_choices, dtype=np.float32), space.used
         self.unit = np.zeros(0)
-        if meters:
+        if self.instruments is not None:
+            self.unit = self.instruments.scale[:n_instruments]
+        elif meters:
             self.unit = outcome_unit(machine, dt) if n_detectors else heat_unit(machine, dt)
         # twice as long as needed: the window slides along it, and is moved back once in N steps
         self._rows = np.zeros((num, 2 * steps, self.layout.width), dtype=np.float32)
@@ -162,7 +217,7 @@ class HistoryView(View):
         high = np.array([1.0] * (layout.n_values + layout.n_choices) + [METER] * layout.n_meters)
         return tuple(np.tile(b.astype(np.float32), layout.steps) for b in (low, high))  # type: ignore[return-value]
 
-    def __call__(self, state: FloatArray) -> NDArray[np.float32]:
+    def __call__(self, state: FloatArray, held: IntArray) -> NDArray[np.float32]:
         return self._window.copy().reshape(len(self._rows), -1)
 
     @property
@@ -172,20 +227,25 @@ class HistoryView(View):
     def reset(self, rows: Rows) -> None:
         self._rows[rows] = 0.0
 
-    def record(self, control: Control, flows: EnergyFlows) -> None:
+    def record(self, control: Control, flows: EnergyFlows, after: FloatArray) -> None:
         steps, m, n = self.steps, self.layout.n_values, self.layout.n_choices
         if self._end == 2 * steps:
             self._rows[:, :steps] = self._rows[:, steps:]
             self._end = steps
         row = self._rows[:, self._end]
-        scaled = ((control.values - self._middle) / self._half).clip(-1.0, 1.0)
-        row[:, :m] = np.where(self._used[control.choice], scaled, 0.0)
+        row[:, :m] = np.where(self._used[control.choice], self._scaled(control.values), 0.0)
         row[:, m : m + n] = self._one_hot[control.choice]
         if self.layout.n_meters:
-            shown = flows.outcome if self.layout.n_detectors else flows.heat
-            assert shown is not None
-            row[:, m + n :] = (shown / self.unit).clip(-METER, METER)
+            row[:, m + n :] = (self._measured(flows, after) / self.unit).clip(-METER, METER)
         self._end += 1
+
+    def _measured(self, flows: EnergyFlows, after: FloatArray) -> FloatArray:
+        """What the meters showed of a step, (K, meters), physical units."""
+        if self.instruments is not None:
+            return self.instruments.read(after)[:, : self.instruments.measured]
+        shown = flows.outcome if self.layout.n_detectors else flows.heat
+        assert shown is not None
+        return shown
 
     def get_state(self) -> dict[str, Any]:
         return {"history": self._window.copy()}
@@ -199,6 +259,11 @@ class HistoryView(View):
         self._rows[:, : self._end] = history
 
 
+def one_hot(choice: IntArray, n_choices: int) -> FloatArray:
+    """Choices (K,) as unit vectors (K, n); zeros for -1, none."""
+    return (choice[:, None] == np.arange(n_choices)).astype(float)
+
+
 def make_view(machine: Machine, num: int, dt: float, observation: str = "state", history: int | None = None) -> View:
     """What is seen of K systems.
 
@@ -206,27 +271,30 @@ def make_view(machine: Machine, num: int, dt: float, observation: str = "state",
         machine: the machine.
         num: number of systems K.
         dt: duration of a step.
-        observation: ``"state"``, ``"history"`` or ``"actions"``.
-        history: steps N of the latter two; ``None``: 128.
+        observation: ``"state"``, ``"history"``, ``"actions"`` or, of a cell, ``"instruments"``.
+        history: steps N of a history; ``None``: 128, and of instruments what they show now.
 
     Raises:
-        ParameterError: for an unknown observation, or a history that is none.
+        ParameterError: for an unknown observation, or one that the machine has not, or a history that is none.
     """
     check_choice("observation", observation, OBSERVATIONS)
     if observation == "state":
         if history is not None:
-            raise ParameterError(f"history = {history!r}: needs observation = 'history' or 'actions'")
+            raise ParameterError(f"history = {history!r}: needs observation = 'history', 'actions' or 'instruments'")
         return View(machine)
-    return HistoryView(machine, num, dt, STEPS if history is None else history, meters=observation == "history")
+    if observation == "instruments" and history is None:
+        return InstrumentView(machine)
+    meters = {"history": "heat", "actions": "", "instruments": "instruments"}[observation]
+    return HistoryView(machine, num, dt, STEPS if history is None else history, meters)
 
 
 def what_is_seen(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Those settings of an environment that an agent needs to be run again: what it sees.
 
-    That is the reward, too, where it shows a target.
+    That is the reward, too, where it shows something: a target, or the choice that is held.
     """
     seen = {name: settings[name] for name in SEEN if name in settings}
-    if "tracking" in str(settings.get("reward")):
+    if any(name in str(settings.get("reward")) for name in SHOWING):
         seen["reward"] = settings["reward"]
     return seen
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..physics.control import FloatArray
+from ..physics.control import FloatArray, IntArray
 from ..physics.laws import EnergyFlows
 from ..physics.machine import Machine
 from ..physics.validation import ParameterError, check_finite
@@ -19,6 +19,11 @@ class Reward(ABC):
 
     follows_power: ClassVar[bool] = False
     """Whether its long-run average is the power P/P0, for every policy."""
+
+    @property
+    def pays_switches(self) -> bool:
+        """Whether changing the choice is paid for, see ``switched``; the agent then sees which one is held."""
+        return False
 
     @abstractmethod
     def __call__(
@@ -36,6 +41,10 @@ class Reward(ABC):
         """Numbers of order one that an agent must see at ``time`` (K,) besides the state, (K, n); none but for a task
         that changes with time."""
         return np.zeros((len(time), 0))
+
+    def switched(self, machine: Machine, held: IntArray, choice: IntArray, dt: float) -> FloatArray:
+        """What is added for the ``choice`` (K,) of a step after ``held`` (K,), -1 before the first step; shape (K,)."""
+        return np.zeros(len(choice))
 
     @abstractmethod
     def to_spec(self) -> str | dict[str, Any]:
@@ -79,6 +88,14 @@ class WeightedSum(Reward):
 
     def shown(self, machine: Machine, time: FloatArray, dt: float) -> FloatArray:
         return np.concatenate([term.shown(machine, time, dt) for _, term in self.terms], axis=1)
+
+    @property
+    def pays_switches(self) -> bool:
+        return any(term.pays_switches for _, term in self.terms)
+
+    def switched(self, machine: Machine, held: IntArray, choice: IntArray, dt: float) -> FloatArray:
+        parts = [weight * term.switched(machine, held, choice, dt) for weight, term in self.terms]
+        return sum(parts[1:], start=parts[0])
 
     def to_spec(self) -> dict[str, Any]:
         spec: dict[str, Any] = {}

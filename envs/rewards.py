@@ -23,7 +23,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
-from ..physics.control import FloatArray
+import numpy as np
+
+from ..physics.control import FloatArray, IntArray
 from ..physics.laws import EnergyFlows
 from ..physics.machine import Machine
 from ..physics.validation import ParameterError, check_choice
@@ -141,6 +143,39 @@ class EntropyFlux(Reward):
         return "entropy_flux"
 
 
+@dataclass(frozen=True)
+class Switching(Reward):
+    """Minus the cost of changing the choice (the bath): its weight is the energy of a switch, in units of the machine.
+
+    ``{"shaped_power": 1, "switching": 2}`` is the power less 2 J per switch of a cell, r = -[changed] / (dt P0). The
+    first choice after a reset is free. The agent sees which choice is held, one-hot, after what it sees anyway.
+
+    Raises:
+        ParameterError: for a machine without a choice.
+    """
+
+    @property
+    def pays_switches(self) -> bool:
+        return True
+
+    def __call__(
+        self, machine: Machine, before: FloatArray, after: FloatArray, flows: EnergyFlows, dt: float
+    ) -> FloatArray:
+        return np.zeros(len(after))
+
+    def switched(self, machine: Machine, held: IntArray, choice: IntArray, dt: float) -> FloatArray:
+        changed = (held >= 0) & (choice != held)
+        return np.where(changed, -1.0 / (dt * machine.power_unit), 0.0)
+
+    def shown(self, machine: Machine, time: FloatArray, dt: float) -> FloatArray:
+        if not machine.control_space.choices:
+            raise ParameterError("reward = 'switching': needs a machine with a choice")
+        return super().shown(machine, time, dt)
+
+    def to_spec(self) -> str:
+        return "switching"
+
+
 REWARDS: dict[str, Callable[[], Reward]] = {
     "shaped_power": ShapedPower,
     "power": Power,
@@ -148,6 +183,7 @@ REWARDS: dict[str, Callable[[], Reward]] = {
     "measured_power": MeasuredPower,
     "dissipation": Dissipation,
     "entropy_flux": EntropyFlux,
+    "switching": Switching,
 }
 """Rewards by the name used in ``gymnasium.make``, on the command line and in YAML."""
 

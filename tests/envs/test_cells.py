@@ -14,6 +14,7 @@ from szilard.envs.drawing import history_trace, plane
 from szilard.envs.rewards import make_reward
 from szilard.envs.style import amount, bath_looks, unit_math, units_of, words_of
 from szilard.physics.cells.ferroelectric_engine import FerroelectricEngine
+from szilard.physics.cells.instruments import instruments_of
 from szilard.physics.cells.portraits import FilmPortrait
 from szilard.physics.cells.self_cycling_cell import SelfCyclingCell
 from szilard.physics.validation import ParameterError
@@ -212,6 +213,81 @@ def test_bad_profiles() -> None:
             Tracking(**bad)  # type: ignore[arg-type]
     with pytest.raises(ParameterError, match="did you mean 'volts'"):
         make_reward({"tracking": {"volt": [1.0, 1.0]}})
+
+
+# ---- what is seen and what a switch costs --------------------------------------------------------------------------
+
+
+def test_a_cycler_reads_the_terminals() -> None:
+    """Ohm's law at the load, and what is left of the voltage when the current stops."""
+    env = szilard.make_vec(CELL, 3, preset="none", energy_source="chemical", observation="instruments", dt=5.0)
+    machine: Any = env.machine
+    there = instruments_of(machine)
+    env.reset(seed=1)
+    env.action_space.seed(1)
+    for _ in range(5):
+        state = env.step(env.action_space.sample())[4]["state"]
+        voltage, current, theta, open_circuit = there.read(state).T
+        np.testing.assert_allclose(voltage, 10.0 ** state[:, 6] * current + state[:, 7], rtol=1e-12)
+        np.testing.assert_array_equal(theta, state[:, 5])
+        unloaded = state.copy()
+        unloaded[:, 6], unloaded[:, 7] = 14.0, 0.0
+        np.testing.assert_allclose(machine.terminal(unloaded)[0], open_circuit, rtol=1e-9)
+    assert there.units == ("V", "A", "K", "V")
+
+
+def test_instruments_of_the_others() -> None:
+    film, battery = (szilard.make_vec(i).machine for i in (CAPACITOR, BATTERY))
+    assert instruments_of(battery).units[1] == "A/cm2"
+    state = film.initial_state(np.array([[0.1], [0.7]]))
+    state[:, -1] = [5.0, -3.0]
+    voltage, current, _, across = instruments_of(film).read(state).T
+    np.testing.assert_allclose(voltage, state[:, -1], atol=1e-12)  # the source is at the terminals
+    np.testing.assert_allclose(across, film.voltage(state), atol=1e-12)  # type: ignore[attr-defined]
+    np.testing.assert_allclose(current, (across - voltage) / film.R)  # type: ignore[attr-defined]
+    engine: Any = szilard.make_vec(ENGINE).machine
+    there = instruments_of(engine)
+    state = np.array([[0.2, 10.0, 5e6]])
+    # P/P_s and (T - T_c)/(T_h - T_c)
+    np.testing.assert_allclose(there.read(state) / there.scale, [[0.2 / engine.largest, 0.25]])
+
+
+def test_temperatures_are_shown_on_the_scale_of_the_baths() -> None:
+    two, one = (instruments_of(szilard.make_vec(CELL, preset=p).machine).scale[2] for p in ("two_bath", "S2"))
+    assert two == pytest.approx(20.0)
+    assert one == pytest.approx(0.02)
+
+
+@pytest.mark.parametrize("observation", ["state", "instruments"])
+def test_a_switch_of_the_bath_costs_its_weight(observation: str) -> None:
+    seen_by: dict[str, Any] = {"observation": observation}
+    env = szilard.make_vec(ENGINE, 2, reward={"power": 1.0, "switching": 3.0}, max_episode_steps=7, **seen_by)
+    plain = szilard.make_vec(ENGINE, 2, reward="power", max_episode_steps=7, **seen_by)
+    assert make_reward(env.kernel.reward.to_spec()) == env.kernel.reward
+    for one in (env, plain):
+        one.reset(seed=0)
+    baths = np.random.default_rng(1).integers(3, size=(20, 2))
+    for t, bath in enumerate(baths):
+        action = {"control": np.zeros((2, 1)), "bath": bath}
+        seen, reward, _, cut, info = env.step(action)
+        expected, free, *_ = plain.step(action)
+        changed = (bath != baths[t - 1]) & (t % 7 > 0)  # the first choice of an episode is free
+        np.testing.assert_allclose((reward - free) * env.kernel.dt * env.machine.power_unit, -3.0 * changed, atol=1e-9)
+        last = info["final_obs"] if cut.all() else seen
+        np.testing.assert_array_equal(last[:, -3:], np.eye(3)[bath])
+        assert env.observation_space.contains(seen)
+        np.testing.assert_array_equal(seen[:, :-3], expected)
+        if cut.all():
+            assert not seen[:, -3:].any()
+    saved = env.get_state()
+    env.kernel.held[:] = 2
+    env.set_state(saved)
+    np.testing.assert_array_equal(env.kernel.held, baths[-1])
+
+
+def test_no_switch_without_a_choice() -> None:
+    with pytest.raises(ParameterError, match="'switching': needs a machine with a choice"):
+        szilard.make_vec(CELL, reward={"power": 1.0, "switching": 1.0})
 
 
 # ---- pictures ------------------------------------------------------------------------------------------------------

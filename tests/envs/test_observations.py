@@ -1,4 +1,4 @@
-"""Black-box observations: the last actions and heat fluxes, and nothing of the state."""
+"""What is seen other than the state: the last actions and heat fluxes, and what the instruments of a cell show."""
 
 from __future__ import annotations
 
@@ -15,10 +15,15 @@ import szilard
 from szilard.envs.catalogue import CATALOGUE
 from szilard.envs.encodings import EncodeAction
 from szilard.envs.observations import METER, heat_unit, outcome_unit
+from szilard.physics.cells.instruments import instruments_of
 from szilard.physics.validation import ParameterError
 
 IDS = [e.id for e in CATALOGUE]
-TWO, FRIDGE, DEMON = (f"szilard/{n}-v0" for n in ("TwoLevelEngine", "QubitRefrigerator", "FeedbackDemon"))
+TWO, FRIDGE, DEMON, ENGINE = (
+    f"szilard/{n}-v0" for n in ("TwoLevelEngine", "QubitRefrigerator", "FeedbackDemon", "FerroelectricEngine")
+)
+CELLS = [e.id for e in CATALOGUE if "cell" in e.tags]
+HISTORIES = [(i, o) for i in IDS for o in ("history", "actions")] + [(i, "instruments") for i in CELLS]
 WITH_DETECTORS = [e.id for e in CATALOGUE if e.machine_class().detector_names]
 
 
@@ -28,7 +33,7 @@ def drawn(venv: Any, seed: int = 0) -> Any:
     return venv.action_space.sample()
 
 
-def expected_rows(venv: Any, action: Any, info: dict[str, Any], meters: bool) -> np.ndarray:
+def expected_rows(venv: Any, action: Any, info: dict[str, Any], observation: str) -> np.ndarray:
     """The row of one step (K, f), from the native action and the ledger."""
     space = venv.machine.control_space
     bare = {"control": action} if space.n_values else {space.choice_name: action}
@@ -36,8 +41,11 @@ def expected_rows(venv: Any, action: Any, info: dict[str, Any], meters: bool) ->
     choice = parts_of_action.get(space.choice_name, np.zeros(venv.num_envs, dtype=int))
     control = parts_of_action.get("control", np.zeros((venv.num_envs, 0))) * space.used[choice]
     parts = [control, choice[:, None] == np.arange(space.n_choices)]
-    if meters:
-        machine, dt = venv.machine, venv.kernel.dt
+    machine, dt = venv.machine, venv.kernel.dt
+    if observation == "instruments":
+        there = instruments_of(machine)
+        parts.append((there.read(info["state"]) / there.scale)[:, : there.measured].clip(-METER, METER))
+    elif observation == "history":
         shown = (
             info["outcome"] / outcome_unit(machine, dt) if "outcome" in info else info["heat"] / heat_unit(machine, dt)
         )
@@ -45,8 +53,7 @@ def expected_rows(venv: Any, action: Any, info: dict[str, Any], meters: bool) ->
     return np.concatenate(parts, axis=1)
 
 
-@pytest.mark.parametrize("observation", ["history", "actions"])
-@pytest.mark.parametrize("env_id", IDS)
+@pytest.mark.parametrize(("env_id", "observation"), HISTORIES)
 def test_the_history_is_what_was_done_and_measured(env_id: str, observation: str) -> None:
     steps, num = 4, 3
     venv = szilard.make_vec(env_id, num, observation=observation, history=steps)
@@ -56,7 +63,7 @@ def test_the_history_is_what_was_done_and_measured(env_id: str, observation: str
     for t in range(3 * steps + 1):  # past the points where the window is moved back
         action = drawn(venv, t)
         seen, _, _, _, info = venv.step(action)
-        rows.append(expected_rows(venv, action, info, observation == "history"))
+        rows.append(expected_rows(venv, action, info, observation))
         np.testing.assert_allclose(seen, np.concatenate(rows[-steps:], axis=1), rtol=2e-6, atol=2e-7)
         assert all(venv.single_observation_space.contains(one) for one in seen)
 
@@ -89,9 +96,12 @@ def test_a_copy_forgets_its_history_when_it_is_reset_and_the_others_do_not() -> 
     assert (last != 0).any(axis=1).sum() == 3
 
 
-@pytest.mark.parametrize("env_id", IDS)
-def test_single_and_vector_environment_see_the_same(env_id: str) -> None:
-    seen_by = {"observation": "history", "history": 6}
+@pytest.mark.parametrize(
+    ("env_id", "seen_by"),
+    [(i, {"observation": "history", "history": 6}) for i in IDS]
+    + [(i, {"observation": "instruments", "history": n}) for i in CELLS for n in (None, 6)],
+)
+def test_single_and_vector_environment_see_the_same(env_id: str, seen_by: dict[str, Any]) -> None:
     venv, one = szilard.make_vec(env_id, 3, **seen_by), gym.make(env_id, **seen_by).unwrapped
     venv.reset(seed=10)
     one.reset(seed=11)
@@ -105,10 +115,11 @@ def test_single_and_vector_environment_see_the_same(env_id: str) -> None:
 
 
 @settings(max_examples=25)
-@given(before=st.integers(0, 12), steps=st.integers(1, 5))
-def test_a_restored_history_goes_on_bit_for_bit(before: int, steps: int) -> None:
-    seen: dict[str, Any] = {"observation": "history", "history": steps, "max_episode_steps": 7}
-    venv, again = (szilard.make_vec(TWO, 2, **seen) for _ in range(2))
+@given(before=st.integers(0, 12), steps=st.integers(1, 5), of=st.sampled_from(["history", "record", "now"]))
+def test_a_restored_history_goes_on_bit_for_bit(before: int, steps: int, of: str) -> None:
+    seen: dict[str, Any] = {"observation": "history" if of == "history" else "instruments", "max_episode_steps": 7}
+    seen["history"] = None if of == "now" else steps
+    venv, again = (szilard.make_vec(TWO if of == "history" else ENGINE, 2, **seen) for _ in range(2))
     venv.reset(seed=0)
     for t in range(before):
         venv.step(drawn(venv, t))
@@ -197,13 +208,54 @@ def test_the_checker_of_sb3_passes(env_id: str) -> None:
     check_env(EncodeAction(gym.make(env_id, observation="history", history=16), "box"), skip_render_check=True)
 
 
+@pytest.mark.parametrize("env_id", CELLS)
+def test_instruments_show_of_every_cell_what_is_declared(env_id: str) -> None:
+    env = gym.make(env_id, observation="instruments")
+    check_env(EncodeAction(env, "box"), skip_render_check=True)
+    venv = szilard.make_vec(env_id, 4, observation="instruments")
+    machine, there = venv.machine, instruments_of(venv.machine)
+    assert len(there.names) == len(there.units) == len(there.scale)
+    seen, _ = venv.reset(seed=2)
+    space, r = machine.control_space, len(there.names)
+    assert seen.shape == (4, r + space.n_values + len(space.choices))
+    assert not seen[:, r + space.n_values :].any()  # nothing is held yet
+    size = []
+    for t in range(25):
+        seen, _, _, _, info = venv.step(drawn(venv, t))
+        shown = (there.read(info["state"]) / there.scale).clip(-METER, METER)
+        held = info["state"][:, machine.n_dynamic :]
+        controls = (2.0 * held - space.low - space.high) / (space.high - space.low)
+        choice = info["choice"][:, None] == np.arange(len(space.choices))
+        np.testing.assert_allclose(seen, np.concatenate([shown, controls, choice], axis=1), rtol=2e-6, atol=1e-6)
+        assert all(venv.single_observation_space.contains(one) for one in seen)
+        size.append(shown)
+    assert np.sqrt(np.mean(np.concatenate(size) ** 2, axis=0)).min() > 0.05
+    venv.reset(options={"reset_mask": np.arange(4) == 3})
+    one_hot = venv.kernel.observe()[:, r + space.n_values :]
+    np.testing.assert_array_equal(one_hot.sum(axis=1), (np.arange(4) != 3) * bool(space.choices))
+
+
+def test_instruments_do_not_tell_what_is_hidden() -> None:
+    """Interface order, fuel and the two double layers one by one: of them only the sum of the voltages is seen."""
+    venv = szilard.make_vec("szilard/SelfCyclingCell-v0", 2, observation="instruments")
+    machine: Any = venv.machine
+    state = np.repeat(np.concatenate([machine.start(), [0.004, 3.0]])[None], 2, axis=0)
+    state[1] += [0.02 + 0.1 * machine.C_A, 0.02, -0.1 * machine.C_C, 100.0, 50.0, 0.0, 0.0]
+    seen, _ = venv.reset(options={"state": state})
+    np.testing.assert_allclose(seen[0], seen[1], rtol=1e-6)
+    full = szilard.make_vec("szilard/SelfCyclingCell-v0", 2)
+    assert np.abs(np.diff(full.reset(options={"state": state})[0], axis=0)).max() > 0.1
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"observation": "histroy"}, "did you mean 'history'"),
         ({"observation": "history", "history": 0}, "history"),
         ({"observation": "actions", "history": 1.5}, "history"),
-        ({"history": 16}, "needs observation = 'history' or 'actions'"),
+        ({"history": 16}, "needs observation = 'history', 'actions' or 'instruments'"),
+        ({"observation": "instruments"}, "instruments: are at cells, not at a TwoLevelEngine"),
+        ({"observation": "instruments", "history": 4}, "instruments: are at cells"),
     ],
 )
 def test_bad_settings_get_one_clear_error(wrong: dict[str, Any], message: str) -> None:
