@@ -121,8 +121,8 @@ class SelfCyclingPortrait(Portrait):
 
     def guides(self) -> tuple[Guide, ...]:
         m = self.machine
-        y = np.linspace(-1.3, 1.3, POINTS) * m.y0
-        return (Guide("S-curve", None, y, m.V_b + m.a0 * (m.T_a - m.Tc) * y + m.b * y**3),)
+        y = np.linspace(-1.0, 1.0, POINTS) * min(1.3 * m.y0, 0.99 * m.well.limit)
+        return (Guide("S-curve", None, y, m.V_b + m.well.voltage(y, m.T_a, m.Tc)),)
 
 
 class DoubleLayerPortrait(Portrait):

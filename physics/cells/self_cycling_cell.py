@@ -4,8 +4,9 @@
 
 Q_A and Q_C are the charges of the two double layers, y (C) an interface order parameter with a double well, N_k = N0_k
 - xi_k what is left of the fuel of electrode k. The interface phase slows the anode's reaction down (R_p > R_m), so the
-reaction has a negative differential resistance; the double layer behind the well is a negative capacitance. Under a
-constant load the cell may oscillate and charge itself while it delivers. **Every joule of that comes from a source**:
+reaction has a negative differential resistance; the double layer behind the well is a negative capacitance. The well is
+that of a polarisation, or of a film (``interface_well.py``); voltage and current cannot tell which. Under a constant
+load the cell may oscillate and charge itself while it delivers. **Every joule of that comes from a source**:
 
     chemical     the affinities of both electrodes (fuel that is used up)
     two_bath     no affinity; the cell is put in contact with a cold and a hot bath in turn
@@ -29,25 +30,18 @@ from typing import ClassVar
 import numpy as np
 
 from ..control import ControlSpace, FloatArray, IntArray, Range
-from ..machine import parameter
 from ..portrait import Portrait
-from ..validation import ParameterError, check_choice, check_positive, check_range
-from .cell import K_E, Flow, SecondLawError
-from .discrete import Array, exp, half_square, log_of_rest, quarter_fourth
-from .electrical import ElectricalCell
-
-SOURCES = ("chemical", "two_bath", "mechanical", "none")
-"""Where the free energy comes from."""
-
-FORBIDDEN_SOURCES = ("ambient_heat", "isothermal_heat", "heat", "one_bath")
-"""Claims that the second law forbids."""
+from .cell import K_E, Flow
+from .discrete import Array, exp, half_square, log_of_rest
+from .self_cycling_parameters import SOURCES as SOURCES
+from .self_cycling_parameters import SelfCyclingParameters
 
 USABLE = 0.99
 """Share of the anode's fuel that can be used: with less than 1 % left the cell counts as used up."""
 
 
 @dataclass(frozen=True)
-class SelfCyclingCell(ElectricalCell):
+class SelfCyclingCell(SelfCyclingParameters):
     """Self-cycling cell; the defaults are set S2 of the specification (interphase, hour scale).
 
     State: (Q_A, y, Q_C, xi_A, xi_C, theta, controls). Controls: ``log_R`` = log10 of the load (Ohm); with
@@ -79,85 +73,7 @@ class SelfCyclingCell(ElectricalCell):
     port_controls: ClassVar[tuple[str, ...]] = ("log_R", "V_ext")
     fuels: ClassVar[tuple[str, ...]] = ("xi_A", "xi_C")
 
-    energy_source: str = parameter("chemical", "-", "where the free energy comes from")
-    C_A: float = parameter(4.0, "F", "double layer of the anode")
-    C_C: float = parameter(10.0, "F", "double layer of the cathode")
-    y0: float = parameter(0.1, "C", "half distance of the wells at T_r")
-    V_c: float = parameter(0.1, "V", "coercive voltage at T_r")
-    V_b: float = parameter(0.661, "V", "built-in bias of the interface")
-    Tc: float = parameter(393.15, "K", "Curie temperature of the interface")
-    T_r: float = parameter(298.15, "K", "reference temperature of all parameters")
-    R_F: float = parameter(60.0, "Ohm", "viscosity of the interface")
-    R_m: float = parameter(400.0, "Ohm", "reaction resistance of the bare anode (y < 0)")
-    R_p: float = parameter(3000.0, "Ohm", "reaction resistance of the covered anode (y > 0)")
-    y_w: float = parameter(0.025, "C", "width of the transition between them")
-    R_C: float = parameter(20.0, "Ohm", "reaction resistance of the cathode")
-    R_i: float = parameter(5.0, "Ohm", "resistance of the electrolyte")
-    E_A: float = parameter(1.161, "V", "potential of the anode at T_r, full")
-    E_C: float = parameter(0.35, "V", "potential of the cathode at T_r, full")
-    e_A: float = parameter(-0.3e-3, "V/K", "temperature coefficient of the anode")
-    e_C: float = parameter(0.0, "V/K", "temperature coefficient of the cathode")
-    z_A: int = parameter(3, "1", "charges per reaction at the anode")
-    z_C: int = parameter(1, "1", "charges per reaction at the cathode")
-    N0_A: float = parameter(39600.0, "C", "fuel of the anode")
-    N0_C: float = parameter(39600.0, "C", "fuel of the cathode")
-    N_half: float = parameter(0.0, "C", "fuel at which the anode's rate is halved; 0: the rate does not depend on it")
-    E_act: float = parameter(0.20, "eV", "activation energy of the reactions")
-    E_ion: float = parameter(0.10, "eV", "activation energy of the conductivity")
-    C_th: float = parameter(36.0, "J/K", "heat capacity")
-    K: float = parameter(0.08, "W/K", "thermal conductance to the bath")
-    T_a: float = parameter(298.15, "K", "temperature of the bath")
-    T_hot: float = parameter(318.15, "K", "temperature of the hot bath (source = two_bath)")
-    log_R_min: float = parameter(1.5, "1", "smallest log10 of the load in Ohm")
-    log_R_max: float = parameter(4.5, "1", "largest log10 of the load in Ohm")
-    port_voltage: float = parameter(0.0, "V", "largest voltage of a source in series with the load; 0: there is none")
-    Tc_span: float = parameter(20.0, "K", "by how much stress moves Tc either way (source = mechanical)")
-
-    def __post_init__(self) -> None:
-        if self.energy_source in FORBIDDEN_SOURCES:
-            raise SecondLawError(
-                f"energy_source = {self.energy_source!r}: heat of a single temperature delivers no work over a cycle; "
-                f"must be one of {', '.join(map(repr, SOURCES))}"
-            )
-        check_choice("energy_source", self.energy_source, SOURCES)
-        positive = (
-            "C_A", "C_C", "y0", "V_c", "Tc", "T_r", "R_F", "R_m", "R_p", "y_w", "R_C", "R_i", "N0_A", "N0_C", "C_th",
-            "K", "T_a", "T_hot", "Tc_span",
-        )  # fmt: skip
-        for name in positive:
-            check_positive(name, getattr(self, name))
-        if self.Tc <= self.T_r:
-            raise ParameterError(f"Tc = {self.Tc!r}: must be > T_r = {self.T_r!r}, where the double well is given")
-        if self.energy_source == "two_bath" and self.T_hot <= self.T_a:
-            raise SecondLawError(
-                f"T_hot = {self.T_hot!r}: must be > T_a = {self.T_a!r}, or there is only one temperature"
-            )
-        if self.log_R_min >= self.log_R_max:
-            raise ParameterError(f"log_R_min = {self.log_R_min!r}: must be < log_R_max = {self.log_R_max!r}")
-        check_range("port_voltage", self.port_voltage, 0.0, 100.0)
-        check_range("N_half", self.N_half, 0.0, self.N0_A)
-
     # ---- what it is -------------------------------------------------------------------------------------------
-
-    @property
-    def fuelled(self) -> bool:
-        """Whether the electrodes have an affinity."""
-        return self.energy_source == "chemical"
-
-    @cached_property
-    def a0(self) -> float:
-        """Landau coefficient, V/(C K)."""
-        return -self.a_r / (self.Tc - self.T_r)
-
-    @cached_property
-    def a_r(self) -> float:
-        """a at T_r, V/C: 1/C_F of the interface at y = 0."""
-        return -1.5 * 3.0**0.5 * self.V_c / self.y0
-
-    @cached_property
-    def b(self) -> float:
-        """Landau coefficient, V/C^3."""
-        return -self.a_r / self.y0**2
 
     @property
     def stores_energy(self) -> bool:  # type: ignore[override]
@@ -195,24 +111,6 @@ class SelfCyclingCell(ElectricalCell):
     def scales(self) -> FloatArray:
         return np.array([self.C_A, self.y0, self.C_C, self.C_A, self.C_A, 1.0])
 
-    @cached_property
-    def energy_scale(self) -> float:
-        """Energy of the double layers at 1 V and of the well, J."""
-        return 0.5 * (self.C_A + self.C_C) + self.V_c * self.y0
-
-    @cached_property
-    def matched_power(self) -> float:
-        """E^2/4R of the bare cell: the most that a steady load gets, W."""
-        return (self.E_A + self.E_C) ** 2 / (4.0 * (self.R_m + self.R_C + self.R_i))
-
-    @cached_property
-    def power_unit(self) -> float:
-        return self.matched_power
-
-    @cached_property
-    def dissipation_unit(self) -> float:
-        return self.matched_power / self.T_a
-
     # ---- the cell ---------------------------------------------------------------------------------------------
 
     def _named(self, values: FloatArray, name: str, otherwise: float) -> FloatArray | float:
@@ -225,14 +123,14 @@ class SelfCyclingCell(ElectricalCell):
         q_a, y, q_c, xi_a, xi_c = x
         tc = self._named(values, "Tc", self.Tc)
         u = (q_a - y) ** 2 / (2.0 * self.C_A) + q_c**2 / (2.0 * self.C_C)
-        u = u - 0.5 * self.a0 * tc * y * y + 0.25 * self.b * y**4 + self.V_b * y
+        u = u + self.well.stored(y, tc) + self.V_b * y
         if self.fuelled:
             u = u - (self.E_A - self.e_A * self.T_r) * xi_a - (self.E_C - self.e_C * self.T_r) * xi_c
         return u
 
     def order(self, x: FloatArray) -> FloatArray:
         _, y, _, xi_a, xi_c = x
-        s = -0.5 * self.a0 * y * y
+        s = self.well.order(y)
         if self.fuelled:
             s = s + self.e_A * xi_a + self.e_C * xi_c
             s = s + K_E / self.z_A * _mixing(self.N0_A, xi_a) + K_E / self.z_C * _mixing(self.N0_C, xi_c)
@@ -240,18 +138,18 @@ class SelfCyclingCell(ElectricalCell):
 
     def gradients(self, x0: Array, x1: Array, values: FloatArray) -> tuple[Sequence[Array], Sequence[Array]]:
         tc = self._named(values, "Tc", self.Tc)
-        y = half_square(x0[1], x1[1])
-        v_a = (half_square(x0[0], x1[0]) - y) / self.C_A
-        well = -self.a0 * tc * y + self.b * quarter_fourth(x0[1], x1[1]) + self.V_b
+        v_a = (half_square(x0[0], x1[0]) - half_square(x0[1], x1[1])) / self.C_A
+        well = self.well.stored_gradient(x0[1], x1[1], tc) + self.V_b
+        s_y = self.well.order_gradient(x0[1], x1[1])
         v_c = half_square(x0[2], x1[2]) / self.C_C
-        nothing = 0.0 * y
+        nothing = 0.0 * v_a
         if not self.fuelled:
-            return (v_a, well - v_a, v_c, nothing, nothing), (nothing, -self.a0 * y, nothing, nothing, nothing)
+            return (v_a, well - v_a, v_c, nothing, nothing), (nothing, s_y, nothing, nothing, nothing)
         s_a = self.e_A + K_E / self.z_A * log_of_rest(self.N0_A, x0[3], x1[3])
         s_c = self.e_C + K_E / self.z_C * log_of_rest(self.N0_C, x0[4], x1[4])
         u_a = nothing - (self.E_A - self.e_A * self.T_r)
         u_c = nothing - (self.E_C - self.e_C * self.T_r)
-        return (v_a, well - v_a, v_c, u_a, u_c), (nothing, -self.a0 * y, nothing, s_a, s_c)
+        return (v_a, well - v_a, v_c, u_a, u_c), (nothing, s_y, nothing, s_a, s_c)
 
     def source_of(self, forces: Sequence[Array], temperature: Array) -> tuple[Array, Array]:
         return forces[0] + forces[2], self.R_i / self._activated(temperature, self.E_ion)
@@ -307,12 +205,12 @@ class SelfCyclingCell(ElectricalCell):
         return np.full((1, len(choice)), self.K)
 
     def admissible(self, x: FloatArray) -> np.ndarray:
-        return (x[3] < self.N0_A) & (x[4] < self.N0_C)
+        return (x[3] < self.N0_A) & (x[4] < self.N0_C) & (abs(x[1]) < self.well.limit)
 
     @property
     def longest_sub_step(self) -> float:
         """Half of R_F |C_F|, the time constant of the interface at y = 0."""
-        return 0.5 * self.R_F / abs(self.a_r)
+        return 0.5 * self.R_F / (abs(self.a_r) or self.V_c / self.y0)
 
     # ---- what is seen and drawn -------------------------------------------------------------------------------
 
@@ -339,11 +237,8 @@ class SelfCyclingCell(ElectricalCell):
         return np.array([self.C_A * v_a + y, y, self.C_C * e_c, 0.0, 0.0])
 
     def lower_branch(self, v_a: float, temperature: float | None = None) -> float:
-        """The smallest y with a y + b y^3 + V_b = v_A, C."""
-        t = self.T_a if temperature is None else temperature
-        roots = np.roots([self.b, 0.0, self.a0 * (t - self.Tc), self.V_b - v_a])
-        real = np.real(roots[np.abs(np.imag(roots)) < 1e-9 * self.y0])
-        return float(real.min())
+        """The smallest y in equilibrium with v_A, C."""
+        return self.well.lowest(v_a - self.V_b, self.T_a if temperature is None else temperature, self.Tc)
 
     @cached_property
     def portrait(self) -> Portrait:
