@@ -3,7 +3,8 @@
 An episode return is the wrong score for a cyclic machine: it contains the transient and the energy left in the
 system at truncation, and a finite window can exceed the optimum. Here the deterministic policy runs from many
 starts; after a burn-in the controls that it repeats are taken as a ``Cycle`` and averaged over the exact periodic
-state. From a policy that does not repeat, the window that closes best on itself is taken as the cycle.
+state; of a machine that is not affine, whole periods in which the state returns too. From a policy that does not
+repeat, the window that closes best on itself is taken as the cycle.
 
 A cell with fuel does not repeat itself. Its work is corrected by what its double layers gained over the window, so that
 no stored energy can pass for power; what it makes of all its fuel is measured in ``life``.
@@ -16,30 +17,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..envs.encodings import EncodeVectorAction
 from ..envs.machine_env import MachineVectorEnv
 from ..physics.control import FloatArray, IntArray
 from ..physics.cycles.cycle import Cycle, LimitCycle, NoLimitCycleError, find_period
 from ..physics.machine import AffineMachine, Machine
+from .rollout import Agent, roll_out
 
 REPEAT = 1e-5
-"""Largest difference of controls (relative to their range) at which a policy counts as repeating itself."""
-
-
-class Agent(Protocol):
-    """Anything with SB3's ``predict``."""
-
-    def predict(
-        self,
-        observation: Any,
-        state: Any = None,
-        episode_start: Any = None,
-        deterministic: bool = False,
-    ) -> tuple[Any, Any]: ...
+"""Largest difference of controls and states (relative to their range) at which a policy counts as repeating itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,23 +153,16 @@ def evaluate(
     window = (1024 if machine.is_stochastic else 512) if window is None else window
     native = MachineVectorEnv(machine, dt, n_starts, **(settings or {}))
     burn_in = max(burn_in, 2 * native.kernel.view.steps)
-    venv: Any = native if encoding is None else EncodeVectorAction(native, encoding, levels)
-    wanted = native.kernel.weight
-    told = {"weight": wanted.high if weight is None else weight} if wanted is not None and wanted.drawn else {}
-    observation, _ = venv.reset(seed=seed, options=told)
+    steps = roll_out(agent, native, encoding, levels, seed, weight)
     record = _Record(machine, window, n_starts)
-    state, start = None, np.ones(n_starts, dtype=bool)
+    record.states[0] = native.kernel.state
     residual, smallest = 0.0, np.inf
-    for t in range(-burn_in, window):
-        if t == 0:
-            record.states[0] = native.kernel.state
-        action, state = agent.predict(observation, state=state, episode_start=start, deterministic=True)
-        observation, _, _, _, ledger = venv.step(action)
-        start[:] = False
+    for t, (ledger, _) in zip(range(-burn_in, window), steps, strict=False):
         residual = max(residual, float(np.abs(ledger["law_residual"]).max()))
         smallest = min(smallest, float(ledger["entropy_production"].min()))
-        if t >= 0:
+        if t >= -1:
             record.states[t + 1] = ledger["state"]
+        if t >= 0:
             record.values[t], record.choice[t] = ledger["control"], ledger["choice"]
             record.output[t], record.heat[t] = ledger["power"] * dt, ledger["heat"]
             record.dissipation[t] = ledger.get("dissipation", ledger["entropy_production"])
@@ -191,13 +173,12 @@ def evaluate(
     if machine.is_stochastic:
         return _long_average(machine, dt, record, fractions, residual, smallest)
     averages = [_average(machine, dt, record, k) for k in range(n_starts)]
-    powers = np.array([a[0] for a in averages])
-    heat_rates = np.mean([a[1] for a in averages], axis=0)
-    cycles = [a[2] for a in averages]
+    powers = np.array([a.power for a in averages])
+    heat_rates = np.mean([a.heat_rates for a in averages], axis=0)
     middle = int(np.argsort(powers)[len(powers) // 2])
-    periods = np.array([c.period if c and repeats else np.nan for _, _, c, repeats in averages])
+    periods = np.array([a.period for a in averages])
     efficiency, carnot = _efficiency(machine, heat_rates)
-    dissipations = np.array([-float(machine.betas @ a[1]) for a in averages])
+    dissipations = np.array([-float(machine.betas @ a.heat_rates) for a in averages])
     if machine.stores_energy:  # fuel has an entropy of its own: its baths do not tell
         dissipations = record.dissipation.mean(axis=0) / dt
         efficiency, carnot = _exergy_efficiency(machine, float(powers.mean()), float(dissipations.mean())), 1.0
@@ -210,8 +191,8 @@ def evaluate(
         efficiency_ratio=efficiency / carnot if carnot > 0 else np.nan,
         period=float(periods[0]) if np.ptp(periods) < 0.5 * dt else np.nan,
         powers=powers,
-        periodic=sum(a[3] for a in averages) / n_starts,
-        limit_cycle=cycles[middle],
+        periodic=float(np.isfinite(periods).mean()),
+        limit_cycle=averages[middle].limit_cycle,
         law_residual=residual,
         min_entropy_production=smallest,
         dissipation_rate=entropy_production_rate,
@@ -308,22 +289,52 @@ def _closing(machine: Machine, record: _Record, k: int) -> int:
     return len(distance) - int(np.argmin(distance[: len(distance) // 2 + 1]))
 
 
-def _average(machine: Machine, dt: float, record: _Record, k: int) -> tuple[float, FloatArray, LimitCycle | None, bool]:
-    """Power, heat rates and limit cycle from start ``k``, and whether the policy really repeats it."""
+class _Average(NamedTuple):
+    """Of one start: power, heat rates, limit cycle of an affine machine, and the period, NaN if it does not repeat."""
+
+    power: float
+    heat_rates: FloatArray
+    limit_cycle: LimitCycle | None
+    period: float
+
+
+def _average(machine: Machine, dt: float, record: _Record, k: int) -> _Average:
     values, choice = record.values[:, k], record.choice[:, k]
-    affine = isinstance(machine, AffineMachine)
-    period = find_period(machine, values, choice, REPEAT) if affine else None
+    period = _period(machine, record, k)
     n = _closing(machine, record, k) if period is None else period
-    if affine:
+    if isinstance(machine, AffineMachine):
         try:
             # repeated for ever: an exact cycle, in which no stored energy can pass for power
             limit = Cycle(machine, values[-n:], choice[-n:], np.full(n, dt), "learned").limit_cycle()
         except NoLimitCycleError:  # for example no bath at all: the average below is exact
-            pass
+            period = None
         else:
-            return limit.power, limit.heat_rates, limit, period is not None
+            return _Average(limit.power, limit.heat_rates, limit, limit.period if period else np.nan)
+    elif period is not None:
+        n = _whole(period, len(choice))
     time, gained = n * dt, float(record.output[-n:, k].sum())
     if machine.stores_energy:
         ends = record.states[[-1 - n, -1], k]
         gained += float(np.diff(machine.internal_energy(ends) - machine.reference_energy(ends))[0])
-    return gained / time, record.heat[-n:, k].sum(axis=0) / time, None, False
+    return _Average(gained / time, record.heat[-n:, k].sum(axis=0) / time, None, period * dt if period else np.nan)
+
+
+def _period(machine: Machine, record: _Record, k: int) -> int | None:
+    """Steps after which start ``k`` repeats itself.
+
+    The limit cycle of an affine machine follows from the controls. Any other must show that it is in one: it may
+    oscillate under constant controls, and what comes back after a period may still drift over many.
+    """
+    values, choice, states = record.values[:, k], record.choice[:, k], record.states[1:, k]
+    if isinstance(machine, AffineMachine):
+        return find_period(machine, values, choice, REPEAT)
+    period = find_period(machine, values, choice, REPEAT, states)
+    if period is None:
+        return None
+    ends = machine.observe(states[[-1 - _whole(period, len(choice)), -1]])
+    return period if np.abs(np.diff(ends, axis=0)).max() <= 2.0 * REPEAT else None
+
+
+def _whole(period: int, steps: int) -> int:
+    """Steps of all whole periods in the second half of a record."""
+    return steps // 2 // period * period

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from ..envs.encodings import EncodeVectorAction
 from ..envs.machine_env import MachineVectorEnv
 from ..physics.control import FloatArray
 from ..physics.machine import Machine
-from .evaluation import Agent
+from .rollout import Agent, roll_out
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,19 +58,14 @@ def lives(
         state: start states (S, n); ``None``: drawn.
     """
     native = MachineVectorEnv(machine, dt, n_starts, **(settings or {}))
-    venv: Any = native if encoding is None else EncodeVectorAction(native, encoding, levels)
-    observation, _ = venv.reset(seed=seed, options={} if state is None else {"state": state})
-    alive, memory, start = np.ones(n_starts, dtype=bool), None, np.ones(n_starts, dtype=bool)
+    alive = np.ones(n_starts, dtype=bool)
     work, duration, used = np.zeros(n_starts), np.zeros(n_starts), np.zeros(n_starts)
-    for _ in range(max_steps):
-        action, memory = agent.predict(observation, state=memory, episode_start=start, deterministic=True)
-        observation, _, terminated, _, ledger = venv.step(action)
-        start[:] = False
+    for ledger, used_up in islice(roll_out(agent, native, encoding, levels, seed, state=state), max_steps):
         # what was used up has started again: that is another life
         work -= np.where(alive, ledger["work"], 0.0)
         duration += np.where(alive, dt, 0.0)
         used -= np.where(alive, ledger.get("exergy_change", np.full(n_starts, np.nan)), 0.0)
-        alive &= ~terminated
+        alive &= ~used_up
         if not alive.any():
             break
     return Life(work, duration, ~alive, used)

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..control import Control, FloatArray, IntArray
 from ..laws import EnergyFlows, audit
-from ..machine import AffineMachine, AffineMap
+from ..machine import AffineMachine, AffineMap, Machine
 from ..validation import ParameterError, check_integer, check_positive, check_shape
 
 GRID_TOLERANCE = 1e-9
@@ -328,10 +328,21 @@ def recorded_cycle(
     return Cycle(machine, values[-n:], choice[-n:], np.full(n, float(dt)), label)
 
 
-def find_period(machine: AffineMachine, values: FloatArray, choice: IntArray, tolerance: float = 1e-6) -> int | None:
-    """Smallest N such that the last half of the record (T, m), (T,) repeats after N steps; or ``None``."""
+def find_period(
+    machine: Machine,
+    values: FloatArray,
+    choice: IntArray,
+    tolerance: float = 1e-6,
+    states: FloatArray | None = None,
+) -> int | None:
+    """Smallest N such that the last half of the record (T, m), (T,) repeats after N steps; or ``None``.
+
+    States (T, n), if given, must return too, within the tolerance relative to their usual range.
+    """
     space = machine.control_space
     scaled = (values - space.low) / (space.high - space.low)
+    if states is not None:
+        scaled = np.concatenate([scaled, 0.5 * machine.observe(states)], axis=1)
     half = len(values) // 2
     for n in range(1, half + 1):
         window = slice(len(values) - half, len(values))

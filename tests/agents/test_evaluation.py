@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from szilard.agents.evaluation import evaluate
-from szilard.agents.open_loop import CycleAgent, RandomAgent
+from szilard.agents.open_loop import CycleAgent, PlayedSteps, RandomAgent
+from szilard.physics.cells.electrocaloric_cooler import ElectrocaloricCooler
+from szilard.physics.cells.ferroelectric_engine import HOT, FerroelectricEngine
+from szilard.physics.cells.protocol_search import best_known
 from szilard.physics.cycles.cycle import Cycle
 from szilard.physics.machines.oscillator import OscillatorEngine
 from szilard.physics.machines.two_level import TwoLevelEngine
@@ -104,3 +107,37 @@ def test_a_policy_that_never_repeats_is_averaged_without_stored_energy() -> None
     assert seen.power == pytest.approx(-0.0153, abs=6e-4)
     # energy does not pile up: power and total heat agree
     assert seen.heat_rates.sum() == pytest.approx(seen.power, abs=1e-12)
+
+
+# ---- machines that are not affine ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [FerroelectricEngine, ElectrocaloricCooler])
+def test_a_periodic_program_of_a_cell_has_its_period_and_the_power_of_its_steady_cycle(
+    kind: type[FerroelectricEngine],
+) -> None:
+    machine, dt = kind(max_sub_step=5e-3), 0.02
+    protocol = best_known(machine, dt)
+    assert protocol is not None
+    exact = protocol.steady(machine)
+    agent = PlayedSteps(machine.control_space, *protocol.steps(dt))
+    seen = evaluate(agent, machine, dt, n_starts=2, burn_in=400, window=150)
+    np.testing.assert_allclose(seen.powers, exact.power[0], rtol=1e-7)
+    np.testing.assert_allclose(seen.heat_rates, exact.heat[0] / exact.period[0], rtol=1e-7)
+    assert seen.period == pytest.approx(exact.period[0])
+    assert seen.periodic == 1.0
+    # a record with a part of a period more, or without a whole one in its second half
+    longer = evaluate(agent, machine, dt, n_starts=2, burn_in=400, window=161)
+    np.testing.assert_allclose(longer.powers, exact.power[0], rtol=1e-7)
+    assert evaluate(agent, machine, dt, n_starts=2, burn_in=400, window=30).periodic == 0.0
+
+
+def test_a_cell_that_still_drifts_is_in_no_limit_cycle() -> None:
+    """Constant controls repeat at once, and the state nearly: the contact takes hours to warm the film."""
+    machine = FerroelectricEngine(tau=5e3, max_sub_step=5e-3)
+    held = PlayedSteps(machine.control_space, np.array([[machine.E_low]]), np.array([HOT]))
+    slow = evaluate(held, machine, 0.02, n_starts=2, burn_in=200, window=200)
+    assert slow.periodic == 0.0
+    assert np.isnan(slow.period)
+    quick = evaluate(held, FerroelectricEngine(max_sub_step=5e-3), 0.02, n_starts=2, burn_in=400, window=20)
+    assert quick.period == pytest.approx(0.02)
