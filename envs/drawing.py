@@ -193,19 +193,22 @@ def draw_control(axes: Axes, machine: Machine, steps: Trace, j: int) -> None:
     set_label(axes.yaxis, "control", control.name, control.unit)
 
 
-def draw_outcomes(axes: Axes, start: FloatArray, outcome: FloatArray) -> None:
-    """What each detector showed, (N, D), at the ``start`` (N,) of its step; a detector that was not read shows 0."""
+def draw_outcomes(axes: Axes, start: FloatArray, outcome: FloatArray, among: FloatArray | None = None) -> None:
+    """What each detector showed, (N, D), at the ``start`` (N,) of its step; a detector that was not read shows 0.
+
+    The axis spans the outcomes ``among`` (default: these), which panels that are compared have in common.
+    """
     axes.axhline(0.0, color=GREY, linewidth=0.6)
     for (marker, size, fill), shown_by in zip(DETECTORS, outcome.T, strict=False):
         read = shown_by != 0.0
         style = {"marker": marker, "markersize": size, "markerfacecolor": fill, "markeredgewidth": 0.8}
-        axes.plot(start[read], shown_by[read], linestyle="none", color=INK, **style)
-    axes.set_ylabel("outcome")
-    if (np.abs(outcome) <= 1.0).all():
+        axes.plot(start[read], shown_by[read], linestyle="none", color=INK, clip_on=False, **style)
+    everything = outcome if among is None else among
+    if (np.abs(everything) <= 1.0).all():
         axes.set_yticks([-1, 1], ["−1", "+1"])
         axes.set_ylim(-1.7, 1.7)
     else:
-        axes.set_ylim(spanned(outcome))
+        axes.set_ylim(spanned(everything))
 
 
 def draw_populations(axes: Axes, machine: Machine, steps: Trace) -> None:

@@ -101,7 +101,9 @@ def draw_history(machine: Machine, frames: Sequence[Frame]) -> Figure:
         draw_control(next(panels), machine, steps, j)
     if extra:
         outcome = np.array([f.outcome for f in frames]).reshape(len(frames), len(machine.detector_names))
-        draw_outcomes(next(panels), steps.start, outcome)
+        axes = next(panels)
+        draw_outcomes(axes, steps.start, outcome)
+        axes.set_ylabel("outcome")
     if stacked:
         draw_populations(next(panels), machine, steps)
     for quantity in variables:

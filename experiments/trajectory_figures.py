@@ -9,14 +9,14 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..agents.evaluation import Agent
-from ..envs.drawing import PANELS, Trace, draw_contacts, shown, spanned
-from ..envs.encodings import EncodeVectorAction
+from ..agents.rollout import Agent, roll_out
+from ..envs.drawing import DETECTORS, PANELS, Trace, draw_contacts, draw_outcomes, shown, spanned
 from ..envs.kernel import Frame
 from ..envs.machine_env import MachineVectorEnv
 from ..envs.style import (
@@ -47,8 +47,6 @@ STEPS = 48
 """Steps that are shown."""
 WITHIN = np.concatenate([[0.0], np.linspace(0.0, 1.0, 8)])
 """Where inside a step there are points; the first is before it, the second just after the operation."""
-MARKERS = (("o", 4.6, "none"), ("D", 2.6, INK), ("s", 2.0, GREY))
-"""Marker, size and filling of each detector: where two show the same, both are seen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,22 +92,13 @@ def play(
     check_integer("n_steps", n_steps, 1)
     # an environment that can be drawn keeps its steps, with their noise
     native = MachineVectorEnv(machine, dt, 1, **{**(settings or {}), "render_mode": "rgb_array"})
-    venv: Any = native if encoding is None else EncodeVectorAction(native, encoding, levels)
-    weight = native.kernel.weight
-    told = {"weight": weight.high} if weight is not None and weight.drawn else {}
-    observation, _ = venv.reset(seed=seed, options=told)
-    state, start = None, np.ones(1, dtype=bool)
-    kept: list[Frame] = []
-    for _ in range(burn_in + 2 * n_steps):
-        action, state = agent.predict(observation, state=state, episode_start=start, deterministic=True)
-        observation = venv.step(action)[0]
-        start[:] = False
-        assert native.kernel.history is not None
-        kept.append(native.kernel.history[-1])
+    assert native.kernel.history is not None
+    steps = roll_out(agent, native, encoding, levels, seed)
+    kept = [native.kernel.history[-1] for _ in islice(steps, burn_in + 2 * n_steps)]
     last = kept[burn_in : burn_in + n_steps]
     first = next((k + 1 for k, frame in enumerate(last) if (frame.outcome != 0.0).any()), 0)
     kept = kept[burn_in + first : burn_in + first + n_steps]
-    steps = Trace(
+    made = Trace(
         start=dt * np.arange(n_steps, dtype=np.float64),
         durations=np.full(n_steps, dt),
         previous=np.stack([frame.before[machine.n_dynamic :] for frame in kept]),
@@ -118,7 +107,7 @@ def play(
         inside=np.stack([_inside(machine, frame) for frame in kept]),
         ramps=np.array([r.name in machine.ramped for r in machine.control_space.ranges], dtype=bool),
     )
-    return Stretch(machine, steps, np.stack([f.outcome for f in kept]), np.stack([f.heat for f in kept]))
+    return Stretch(machine, made, np.stack([f.outcome for f in kept]), np.stack([f.heat for f in kept]))
 
 
 def _inside(machine: Machine, frame: Frame) -> FloatArray:
@@ -166,7 +155,7 @@ def trajectory_figure(
     panels = add_axes(
         figure, len(heights), len(stretches), sharex=True, sharey="row", gridspec_kw={"height_ratios": heights}
     )
-    discrete = all((np.abs(s.outcome) <= 1.0).all() for s in stretches.values())
+    outcomes = np.concatenate([s.outcome for s in stretches.values()])
     for j, (name, one) in enumerate(stretches.items()):
         column = panels[:, j]
         for axes in column:
@@ -175,7 +164,7 @@ def trajectory_figure(
             _draw_used(axes, one, k)
         for axes, quantity in zip(column[len(controls) :], quantities[name], strict=False):
             _draw_belief(axes, one, quantity.values)
-        _draw_outcomes(column[-2], one, discrete)
+        draw_outcomes(column[-2], one.steps.start, one.outcome, outcomes)
         _draw_heat(column[-1], one)
         column[0].set_title((titles or {}).get(name, name), loc="left", fontsize=7, pad=2.5)
         column[-1].set_xlabel(label("time", "t", units.time))
@@ -231,23 +220,6 @@ def _row(axes: Axes) -> list[Axes]:
     return list(axes.get_shared_y_axes().get_siblings(axes))  # type: ignore[arg-type]
 
 
-def _draw_outcomes(axes: Axes, one: Stretch, discrete: bool) -> None:
-    """What each detector showed, at the beginning of its step: + or -, or a number."""
-    for shape, outcome in zip(MARKERS, one.outcome.T, strict=False):
-        marker, size, fill = shape
-        read = outcome != 0.0
-        if not read.any():
-            continue
-        axes.plot(
-            one.steps.start[read], outcome[read], linestyle="none", marker=marker, markersize=size, color=INK,
-            markerfacecolor=fill, markeredgewidth=0.8, clip_on=False,
-        )  # fmt: skip
-    axes.axhline(0.0, color=GREY, linewidth=0.6)
-    if discrete:
-        axes.set_yticks([-1, 1], ["−", "+"])
-        axes.set_ylim(-1.7, 1.7)
-
-
 def _draw_heat(axes: Axes, one: Stretch) -> None:
     """Heat current from each bath."""
     steps = one.steps
@@ -267,7 +239,7 @@ def _legends(figure: Figure, machine: Machine, columns: int, read: NDArray[np.bo
     figure.legend(handles=lines, loc="outside upper center", ncols=min(len(lines), 3 if columns == 1 else 6))
     handles = [
         Line2D([], [], linestyle="none", marker=m, markersize=s, color=INK, markerfacecolor=f, label=f"{name} shows")
-        for (m, s, f), name, one in zip(MARKERS, machine.detector_names, read, strict=False)
+        for (m, s, f), name, one in zip(DETECTORS, machine.detector_names, read, strict=False)
         if one
     ]
     for look in bath_looks(machine):
