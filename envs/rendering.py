@@ -17,22 +17,24 @@ from numpy.typing import NDArray
 
 from ..physics.machine import AffineMachine, Machine
 from ..physics.portrait import Quantity
+from .diagram import (
+    abscissa_limits,
+    draw_diagram,
+    draw_equilibria,
+    draw_guides,
+    equilibrium_handles,
+    guide_handles,
+    label_diagram,
+)
 from .drawing import (
     DETECTORS,
     PANELS,
     Trace,
-    abscissa_limits,
     draw_contacts,
     draw_control,
-    draw_diagram,
-    draw_equilibria,
-    draw_guides,
     draw_outcomes,
     draw_populations,
-    equilibrium_handles,
-    guide_handles,
     history_trace,
-    label_diagram,
     shown,
     spanned,
 )

@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..envs.drawing import (
-    PANELS,
+from ..envs.diagram import (
     Curve,
-    Trace,
     diagram_labels,
-    draw_contacts,
-    draw_control,
     draw_diagram,
     draw_equilibria,
     equilibria,
     equilibrium_handles,
     plane,
+)
+from ..envs.drawing import (
+    PANELS,
+    Trace,
+    draw_contacts,
+    draw_control,
     shown,
     spanned,
     trace,

@@ -10,7 +10,8 @@ import pytest
 
 import szilard
 from szilard.envs.cell_rewards import CELL_REWARDS, Tracking
-from szilard.envs.drawing import history_trace, plane
+from szilard.envs.diagram import plane
+from szilard.envs.drawing import history_trace
 from szilard.envs.rewards import make_reward
 from szilard.envs.style import amount, bath_looks, unit_math, units_of, words_of
 from szilard.physics.cells.ferroelectric_engine import FerroelectricEngine

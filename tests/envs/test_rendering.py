@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 
 import szilard  # noqa: F401 (registers the environments)
 from szilard.envs import rendering
-from szilard.envs.drawing import equilibria, history_trace, shown
+from szilard.envs.diagram import equilibria
+from szilard.envs.drawing import history_trace, shown
 from szilard.envs.machine_env import MachineEnv
 from szilard.envs.style import (
     COLD,
