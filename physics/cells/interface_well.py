@@ -62,6 +62,10 @@ class Well(Protocol):
         """d2f/dy2 = 1/C_F, V/C."""
         ...
 
+    def fold(self, temperature: float, Tc: float) -> float:
+        """|y| at which the curvature changes its sign, C; 0 above Tc."""
+        ...
+
     def lowest(self, voltage: float, temperature: float, Tc: float) -> float:
         """The smallest y with df/dy = voltage, C."""
         ...
@@ -105,6 +109,9 @@ class LandauWell:
 
     def stiffness(self, y: Array, temperature: Array, Tc: float) -> Array:
         return self.a0 * (temperature - Tc) + 3.0 * self.b * y**2
+
+    def fold(self, temperature: float, Tc: float) -> float:
+        return float(np.sqrt(max(self.a0 * (Tc - temperature) / (3.0 * self.b), 0.0)))
 
     def lowest(self, voltage: float, temperature: float, Tc: float) -> float:
         a = self.a0 * (temperature - Tc)
@@ -158,6 +165,9 @@ class FilmWell:
     def stiffness(self, y: Array, temperature: Array, Tc: float) -> Array:
         return self.a0 * (temperature / (1.0 - (y / self.Q) ** 2) - Tc)
 
+    def fold(self, temperature: float, Tc: float) -> float:
+        return self.Q * float(np.sqrt(max(1.0 - temperature / Tc, 0.0)))
+
     def lowest(self, voltage: float, temperature: float, Tc: float) -> float:
         wanted, ratio = voltage / (self.a0 * self.Q * temperature), Tc / temperature
 
@@ -166,7 +176,7 @@ class FilmWell:
             return u - ratio * np.tanh(u) - wanted
 
         far = abs(wanted) + ratio + 1.0
-        spinodal = float(np.arctanh(np.sqrt(max(1.0 - 1.0 / ratio, 0.0))))
+        spinodal = float(np.arctanh(self.fold(temperature, Tc) / self.Q))
         # the lower branch, which rises up to its spinodal; beyond that only the upper one is left
         ends = (-far, -spinodal) if missing(-spinodal) >= 0.0 else (spinodal, far)
         u: float = brentq(missing, *ends, xtol=1e-15)  # type: ignore[assignment]
