@@ -199,8 +199,8 @@ CATALOGUE: tuple[Entry, ...] = (
             # hour scale; S1 is the same with a flat double layer, 2000 times smaller and faster
             "S2": {"dt": 5.0},
             "S1": {"C_A": 2e-3, "C_C": 5e-3, "y0": 5e-5, "y_w": 1.25e-5, "dt": 2.5e-3},
-            # so little fuel that it is used up within hours
-            "little_fuel": {"N0_A": 5.0, "N0_C": 500.0, "N_half": 0.1, "dt": 5.0},
+            # so little fuel that it is used up within hours: what counts is the work of the whole life
+            "little_fuel": {"N0_A": 5.0, "N0_C": 500.0, "N_half": 0.1, "dt": 300.0, "reward": "life"},
             "two_bath": {"energy_source": "two_bath", "dt": 5.0},
             "mechanical": {"energy_source": "mechanical", "dt": 5.0},
             "none": {"energy_source": "none", "port_voltage": 1.5, "dt": 5.0},
@@ -275,8 +275,11 @@ def configure(env_id: str, preset: str | None = None, **settings: Any) -> tuple[
     for key in settings:
         check_choice("parameter", key, [*machine_fields, *dict.fromkeys(env_fields), "preset"])
     merged = {**found.presets[name], **settings}
-    if found.reward and not found.multi_objective and merged.get("weight") is None and merged.get("reward") is None:
-        merged["reward"] = found.reward
+    if settings.get("reward") is None:
+        # a vector of rewards and a weight need one with the power as its average
+        replaced = found.multi_objective or merged.get("weight") is not None
+        usual = found.presets[name].get("reward", found.reward)
+        merged["reward"] = None if replaced else usual or None
     machine = machine_class(**{k: v for k, v in merged.items() if k in machine_fields})
     return machine, {k: v for k, v in merged.items() if k not in machine_fields}
 
