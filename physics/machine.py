@@ -8,7 +8,7 @@ control in the state makes the internal energy a state function and lets work be
 
 One step
 --------
-Switch the controls instantly (x continuous; work = change of energy), then hold them for ``dt`` (heat flows).
+Switch the controls that are not ``ramped`` (x continuous; work = change of energy), then hold for ``dt`` (heat flows).
 
 Randomness
 ----------
@@ -19,7 +19,6 @@ sees the same noise alone or in a batch.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
@@ -389,14 +388,6 @@ class AffineMachine(Machine):
         heat = np.einsum("kbi,ki->kb", step.heat_matrix, x) + step.heat_offset
         after = np.einsum("kij,kj->ki", step.matrix, x) + step.offset
         return Propagated(np.concatenate([after, control.values], axis=1), work, heat)
-
-
-def columns(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Arrays (K,) as the columns of one array (K, len(parts)); faster than ``numpy.stack`` for short arrays."""
-    table = np.empty((len(parts[0]), len(parts)), dtype=parts[0].dtype)
-    for j, part in enumerate(parts):
-        table[:, j] = part
-    return table
 
 
 def check_state_array(machine: Machine, state: FloatArray) -> None:

@@ -27,10 +27,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..arrays import columns
 from ..baths import MAX_EXPONENT, Bath, BosonicBath, bose
 from ..control import Control, ControlSpace, FloatArray, Range
 from ..laws import check_detailed_balance
-from ..machine import AffineMachine, AffineMap, Counted, Propagated, check_state_array, columns, parameter
+from ..machine import AffineMachine, AffineMap, Counted, Propagated, check_state_array, parameter
 from ..validation import ParameterError, check_positive
 from .oscillator_counting import count_oscillator
 from .portraits import OscillatorPortrait

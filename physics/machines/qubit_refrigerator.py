@@ -29,10 +29,11 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from scipy.special import entr
 
+from ..arrays import columns
 from ..baths import MAX_EXPONENT, Bath, ResonatorBath
 from ..control import Control, ControlSpace, FloatArray, Range
 from ..laws import check_detailed_balance
-from ..machine import AffineMachine, AffineMap, Counted, Propagated, check_state_array, columns, parameter
+from ..machine import AffineMachine, AffineMap, Counted, Propagated, check_state_array, parameter
 from ..validation import ParameterError, check_positive, check_range
 from .portraits import QubitPortrait
 from .qubit_counting import count_qubit, tilted_qubit
