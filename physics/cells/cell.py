@@ -37,6 +37,8 @@ from ..machine import Machine, Propagated, check_state_array
 from ..validation import ParameterError
 from . import newton
 from .discrete import Array, log_mean_lag
+from .ledger import Ledger, StepError, added, put
+from .pacing import Fast, paced
 
 K_B = 1.380649e-23
 """Boltzmann constant, J/K."""
@@ -51,13 +53,6 @@ EPSILON_0 = 8.8541878128e-12
 
 MAX_HALVINGS = 36
 """How often a sub-step may be halved."""
-
-GROWTH = 1.5
-"""Ratio of successive sub-steps after a switch."""
-
-
-class StepError(ArithmeticError):
-    """The implicit equations of a cell have no solution that Newton's method finds, even for tiny sub-steps."""
 
 
 class SecondLawError(ParameterError):
@@ -82,26 +77,6 @@ class Flow(NamedTuple):
     dissipation: Sequence[Array]
     delivered: Array
     outside: Array | float = 0.0
-
-
-class Ledger(NamedTuple):
-    """What a contact of length dt moved, per cell.
-
-    Attributes:
-        x: the variables after it, (n_x, K).
-        theta: T - T_a after it, (K,).
-        delivered: work that left the terminals, (K,), J.
-        heat: received from each bath, (K, B), J.
-        dissipated: produced in each channel, (n_channels, K), J.
-        sub_steps: how many sub-steps were taken, (K,).
-    """
-
-    x: FloatArray
-    theta: FloatArray
-    delivered: FloatArray
-    heat: FloatArray
-    dissipated: FloatArray
-    sub_steps: IntArray
 
 
 @dataclass(frozen=True)
@@ -178,24 +153,19 @@ class Cell(Machine):
         """Longest sub-step (s) that resolves the dynamics."""
         return np.inf
 
+    def sub_steps(self, dt: float) -> FloatArray:
+        """Lengths of the sub-steps of a contact of length ``dt``, all the same."""
+        count = max(1, int(np.ceil(dt / self.longest_sub_step * (1 - 1e-12))))
+        return np.full(count, dt / count)
+
+    def fast(self, x: FloatArray, theta: FloatArray, values: FloatArray, choice: IntArray) -> Fast | None:
+        """What moves much faster than a step and must be resolved after a switch; ``None``: nothing does."""
+        return None
+
     @property
     def first_sub_step(self) -> float:
-        """First sub-step (s) after a switch of the controls; the following ones grow.
-
-        The stepper damps what is much faster than a sub-step only slowly: the response of a fast double layer to a
-        switch must be resolved once, and is then followed for free.
-        """
+        """A first sub-step (s) that resolves the fast part after a switch of the controls; inf without one."""
         return np.inf
-
-    def sub_steps(self, dt: float) -> FloatArray:
-        """Lengths of the sub-steps of a contact of length ``dt``, from ``first_sub_step`` on growing by ``GROWTH``."""
-        sizes: list[float] = []
-        h, left = self.first_sub_step, dt
-        while h < min(left, self.longest_sub_step):
-            sizes.append(h)
-            left, h = left - h, GROWTH * h
-        count = max(1, int(np.ceil(left / self.longest_sub_step * (1 - 1e-12))))
-        return np.array(sizes + [left / count] * count)
 
     # ---- what follows from it ---------------------------------------------------------------------------------
 
@@ -269,49 +239,50 @@ class Cell(Machine):
         Raises:
             StepError: if Newton's method fails for tiny sub-steps.
         """
-        count = x.shape[1]
-        total = Ledger(
-            x, theta, np.zeros(count), np.zeros((count, len(self.betas))),
-            np.zeros((len(self.channels), count)), np.zeros(count, dtype=np.int64),
-        )  # fmt: skip
-        b = 0.0
-        for h in self.sub_steps(dt).tolist():
-            a, b = b, b + h / dt
-            done = self._sub_step(
-                total.x, total.theta, start + a * (end - start), start + b * (end - start), choice, h, 0
-            )
-            total = _added(total, done)
+        fast = self.fast(x, theta, start, choice)
+        if fast is not None:
+            return paced(self, x, theta, start, end, choice, dt, fast)
+        sizes = self.sub_steps(dt).tolist()
+        total, done, span = None, 0.0, end - start
+        for h in sizes:
+            before, done = done, done + h
+            part = start + before / dt * span, start + done / dt * span
+            x, theta = (x, theta) if total is None else (total.x, total.theta)
+            piece = self.sub_step(x, theta, *part, choice, h)
+            total = piece if total is None else added(total, piece)
+        assert total is not None
         return total
 
-    def _sub_step(
+    def sub_step(
         self,
         x: FloatArray,
         theta: FloatArray,
         start: FloatArray,
         end: FloatArray,
         choice: IntArray,
-        h: float,
-        halvings: int,
+        h: float | FloatArray,
+        halvings: int = 0,
     ) -> Ledger:
-        """One sub-step; cells for which it fails take two of half the size."""
-        done, failed = self._solve(x, theta, 0.5 * (start + end), choice, h)
+        """One sub-step of the length ``h``, the same or one for each cell; cells for which it fails take two halves.
+
+        Raises:
+            StepError: if Newton's method fails for tiny sub-steps, or for ``halvings = MAX_HALVINGS`` at once.
+        """
+        done, failed = self.solve(x, theta, 0.5 * (start + end), choice, h)
         if not failed.any():
             return done
         if halvings == MAX_HALVINGS:
-            raise StepError(f"{type(self).__name__}: no solution for a sub-step of {h:.3g} s")
+            raise StepError(f"{type(self).__name__}: no solution for a sub-step of {np.max(h):.3g} s")
         rows = np.flatnonzero(failed)
-        middle = 0.5 * (start + end)[:, rows]
+        middle, half = 0.5 * (start + end)[:, rows], 0.5 * (h[rows] if isinstance(h, np.ndarray) else h)
         part = x[:, rows], theta[rows]
-        first = self._sub_step(*part, start[:, rows], middle, choice[rows], 0.5 * h, halvings + 1)
-        second = self._sub_step(first.x, first.theta, middle, end[:, rows], choice[rows], 0.5 * h, halvings + 1)
-        done.heat[rows] = first.heat + second.heat  # the cells come first there, and last in all others
-        for whole, piece in zip(done, _added(first, second), strict=True):
-            if whole is not done.heat:
-                whole[..., rows] = piece
+        first = self.sub_step(*part, start[:, rows], middle, choice[rows], half, halvings + 1)
+        second = self.sub_step(first.x, first.theta, middle, end[:, rows], choice[rows], half, halvings + 1)
+        put(done, rows, added(first, second))
         return done
 
-    def _solve(
-        self, x: FloatArray, theta: FloatArray, values: FloatArray, choice: IntArray, h: float
+    def solve(
+        self, x: FloatArray, theta: FloatArray, values: FloatArray, choice: IntArray, h: float | FloatArray
     ) -> tuple[Ledger, np.ndarray]:
         """One sub-step by Newton's method: the ledger, and which cells have no solution yet."""
         single = len(theta) == 1 and self.takes_numbers
@@ -322,7 +293,7 @@ class Cell(Machine):
         count = np.ones(len(theta), dtype=np.int64)
         return Ledger(new[:n], new[n], h * flows[1], heat.T.copy(), h * flows[3:], count), failed
 
-    def terms(self, old: Array, new: Array, values: Any, choice: Any, h: float, conductances: Any) -> list[Array]:
+    def terms(self, old: Array, new: Array, values: Any, choice: Any, h: Array, conductances: Any) -> list[Array]:
         """The n + 1 residuals that must vanish, then the mean of T - T_a, and what ``Flow`` lists.
 
         ``old`` and ``new`` are the variables and the temperature above ambient, arrays or lists of plain numbers.
@@ -346,11 +317,3 @@ class Cell(Machine):
     def bath_list(self) -> list[float]:
         """Temperatures of the baths above ambient as plain numbers, K."""
         return (self.temperatures - self.ambient).tolist()
-
-
-def _added(first: Ledger, second: Ledger) -> Ledger:
-    """Two contacts, one after the other."""
-    return Ledger(
-        second.x, second.theta, first.delivered + second.delivered, first.heat + second.heat,
-        first.dissipated + second.dissipated, first.sub_steps + second.sub_steps,
-    )  # fmt: skip

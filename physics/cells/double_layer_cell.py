@@ -28,6 +28,7 @@ from ..validation import ParameterError, check_positive, check_range
 from .cell import K_E, Flow
 from .discrete import Array, Scalar, exp, half_square, log, log_series, sinh, sqrt
 from .electrical import ElectricalCell
+from .pacing import Fast
 
 FROZEN = 1e-6
 """Filling, or rest, below which the cathode stores nothing that counts."""
@@ -297,6 +298,42 @@ class DoubleLayerCell(ElectricalCell):
 
     def conductances(self, values: FloatArray, choice: IntArray) -> FloatArray:
         return np.full((1, len(choice)), self.K)
+
+    def fast(self, x: FloatArray, theta: FloatArray, values: FloatArray, choice: IntArray) -> Fast:
+        """The double layers, in units of kT/e, and the temperature, in units of 10 K.
+
+        The filling relaxes with the double layer of the cathode; where it is all but full or empty it follows at once.
+        """
+        q_a, q_c, s, _ = x
+        t = self.T_a + theta
+        unit = K_E * t
+        v_a, v_c, r = q_a / self.C_A, q_c / self.C_C, self.resistance(t)
+        a_a = self.E_A - v_a
+        a_c = self.E_C0 + self.e_C * (t - self.T_r) + t * self.mixing_slope(s) - v_c
+        i_a, i_c = 2.0 * self.i0_A, 2.0 * self.i0_C / np.cosh(0.5 * s)
+        j_a, j_c = i_a * np.sinh(0.5 * a_a / unit), i_c * np.sinh(0.5 * a_c / unit)
+        current = self.drawn(v_a + v_c, r, values, choice)
+        # the current follows the voltage only where it is limited
+        g_r = np.where(current == values[0], 0.0, 1.0 / r)
+        g_a, g_c = (0.5 / unit * np.hypot(i, j) for i, j in ((i_a, j_a), (i_c, j_c)))
+        entropic = t * (self.e_C + self.mixing_slope(s)) * j_c
+        warming = r * current**2 + j_a * a_a + j_c * a_c - entropic - self.K * theta
+        stiffness = np.abs(self.filling_slope(s, unit)) / self.Q_cap
+        j_c, g_c = (np.where(np.abs(s) > S_FROZEN, 0.0, a) for a in (j_c, g_c))
+        return Fast(
+            np.stack([
+                (j_a - current) / (self.C_A * unit), (j_c - current) / (self.C_C * unit), warming / (10.0 * self.C_th)
+            ]),
+            np.stack([
+                (g_a + g_r) / self.C_A, (g_c + g_r) / self.C_C + g_c * stiffness, np.full(len(t), self.K / self.C_th)
+            ]),
+        )  # fmt: skip
+
+    def filling_slope(self, s: FloatArray, unit: FloatArray) -> FloatArray:
+        """dE_C/dx, V, from the logit of the filling; zero between the binodal compositions."""
+        x = expit(s)
+        inside = (x > self.binodal) & (x < 1.0 - self.binodal)
+        return np.where(inside, 0.0, -unit * ((2.0 * np.cosh(0.5 * s)) ** 2 - 2.0 * self.w))
 
     @property
     def first_sub_step(self) -> float:

@@ -42,7 +42,9 @@ class Solution(NamedTuple):
     failed: np.ndarray
 
 
-def solve(cell: Cell, x: FloatArray, theta: FloatArray, values: FloatArray, choice: IntArray, h: float) -> Solution:
+def solve(
+    cell: Cell, x: FloatArray, theta: FloatArray, values: FloatArray, choice: IntArray, h: float | FloatArray
+) -> Solution:
     """A sub-step of K cells at once, with arrays.
 
     A cell that has converged is left alone, so that no cell depends on the others in the batch.
@@ -50,9 +52,10 @@ def solve(cell: Cell, x: FloatArray, theta: FloatArray, values: FloatArray, choi
     Args:
         x, theta: variables (n_x, K) and T - T_a (K,) before it.
         values, choice: mean controls (m, K) and choice (K,).
-        h: duration, s.
+        h: duration, s, the same or one for each cell.
     """
     n, count = x.shape
+    sizes = np.broadcast_to(h, count)
     scales = cell.scales
     # row j of the second axis perturbs variable j
     seed = 1e-30j * np.diag(scales)[:, :, None]
@@ -70,7 +73,7 @@ def solve(cell: Cell, x: FloatArray, theta: FloatArray, values: FloatArray, choi
             for rows, seeded in ((_rows(todo & stale), True), (_rows(todo & ~stale), False)):
                 if rows is None:
                     continue
-                point = old[:, rows], new[:, rows], values[:, rows], choice[rows], h, conductances[:, rows]
+                point = old[:, rows], new[:, rows], values[:, rows], choice[rows], sizes[rows], conductances[:, rows]
                 if not seeded:
                     table[:, rows] = _balance(cell, *point)
                     continue
@@ -100,9 +103,12 @@ def solve(cell: Cell, x: FloatArray, theta: FloatArray, values: FloatArray, choi
     return Solution(new, flows, conductances, todo | ~good)
 
 
-def solve_one(cell: Cell, x: FloatArray, theta: FloatArray, values: FloatArray, choice: IntArray, h: float) -> Solution:
+def solve_one(
+    cell: Cell, x: FloatArray, theta: FloatArray, values: FloatArray, choice: IntArray, h: float | FloatArray
+) -> Solution:
     """As ``solve`` for a single cell with plain numbers, of which an operation costs a tenth of one with arrays."""
     n, scales = cell.n_x, cell.scales
+    h = float(h[0]) if isinstance(h, np.ndarray) else h
     held, drawn = values[:, 0].tolist(), int(choice[0])
     conductances = cell.conductances(values, choice)[:, 0].tolist()
     old = [*x[:, 0].tolist(), float(theta[0])]
@@ -142,7 +148,7 @@ def solve_one(cell: Cell, x: FloatArray, theta: FloatArray, values: FloatArray, 
 
 
 def _balance(
-    cell: Cell, old: Array, new: Array, values: FloatArray, choice: IntArray, h: float, conductances: FloatArray
+    cell: Cell, old: Array, new: Array, values: FloatArray, choice: IntArray, h: FloatArray, conductances: FloatArray
 ) -> Array:
     """``Cell.terms`` along axis 0 of an array."""
     out = np.empty((cell.n_x + 4 + len(cell.channels), *new.shape[1:]), dtype=new.dtype)

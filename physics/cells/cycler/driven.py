@@ -93,7 +93,7 @@ class DrivenCell(ElectricalCell):
         start = state[:, n + 1 :].T if self.ramp else end
         # one Newton solve: whoever asks chooses a shorter step if there is none
         with np.errstate(invalid="ignore"):
-            return self._sub_step(state[:, :n].T, state[:, n], start, end, choice, dt, MAX_HALVINGS)
+            return self.sub_step(state[:, :n].T, state[:, n], start, end, choice, dt, MAX_HALVINGS)
 
     # ---- the cell ---------------------------------------------------------------------------------------------
 

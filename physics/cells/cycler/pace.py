@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ...control import FloatArray, IntArray
-from ..cell import GROWTH, Ledger, StepError
+from ..cell import Ledger, StepError
 from ..discrete import log_mean
 from .driven import DrivenCell
 
-SHRINK, SAFETY = 0.25, 0.9
-"""Strongest cut of a step, and what is left to spare of the tolerance."""
+GROWTH, SHRINK, SAFETY = 1.5, 0.25, 0.9
+"""Ratio of successive steps at most, strongest cut of a step, and what is left to spare of the tolerance."""
 
 
 class Point(NamedTuple):

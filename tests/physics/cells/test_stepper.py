@@ -168,10 +168,10 @@ class Reluctant(SelfCyclingCell):
 
     LONGEST: ClassVar[float] = 0.3
 
-    def _solve(
-        self, x: np.ndarray, theta: np.ndarray, values: np.ndarray, choice: np.ndarray, h: float
+    def solve(
+        self, x: np.ndarray, theta: np.ndarray, values: np.ndarray, choice: np.ndarray, h: Any
     ) -> tuple[Ledger, np.ndarray]:
-        done, failed = super()._solve(x, theta, values, choice, h)
+        done, failed = super().solve(x, theta, values, choice, h)
         return done, failed | ((theta > 5.0) & (h > self.LONGEST)) | (theta > 60.0)
 
 
