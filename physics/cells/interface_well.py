@@ -181,3 +181,7 @@ class FilmWell:
         ends = (-far, -spinodal) if missing(-spinodal) >= 0.0 else (spinodal, far)
         u: float = brentq(missing, *ends, xtol=1e-15)  # type: ignore[assignment]
         return self.Q * float(np.tanh(u))
+
+    def saturation(self, voltage: float, temperature: float, Tc: float) -> float:
+        """Bound on artanh(|y|/Q) where |df/dy| <= voltage."""
+        return abs(voltage) / (self.a0 * self.Q * temperature) + Tc / temperature

@@ -20,6 +20,9 @@ SOURCES = ("chemical", "two_bath", "mechanical", "none")
 FORBIDDEN_SOURCES = ("ambient_heat", "isothermal_heat", "heat", "one_bath")
 """Claims that the second law forbids."""
 
+SATURATED = 5.0
+"""Largest artanh(y/Q) of a film: beyond that 1 - y/Q has too few digits for an exact ledger."""
+
 
 @dataclass(frozen=True)
 class SelfCyclingParameters(ElectricalCell):
@@ -91,6 +94,13 @@ class SelfCyclingParameters(ElectricalCell):
             raise ParameterError(f"log_R_min = {self.log_R_min!r}: must be < log_R_max = {self.log_R_max!r}")
         check_range("port_voltage", self.port_voltage, 0.0, 100.0)
         check_range("N_half", self.N_half, 0.0, self.N0_A)
+        if isinstance(self.well, FilmWell):
+            largest = max(self.V_b + self.port_voltage, self.E_A + self.port_voltage - self.V_b)
+            if self.well.saturation(largest, self.T_r, self.Tc) > SATURATED:
+                raise ParameterError(
+                    f"V_c = {self.V_c!r}: is so small that {largest:.4g} V would saturate the film beyond 1 - 1e-4, "
+                    f"where its free energy is singular; must be larger, or bistability = 'landau'"
+                )
 
     @property
     def fuelled(self) -> bool:

@@ -113,8 +113,8 @@ def test_voltage_and_current_cannot_tell_a_film_from_a_polarisation() -> None:
 def test_a_film_keeps_both_laws_at_any_step_size(seed: int, size: float, source: str) -> None:
     rng = np.random.default_rng(seed)
     cell = SelfCyclingCell(
-        bistability="film", energy_source=source, y0=10.0 ** rng.uniform(-3, -0.5), V_c=rng.uniform(0.02, 0.3),
-        Tc=rng.uniform(330.0, 600.0), port_voltage=1.0,
+        bistability="film", energy_source=source, y0=10.0 ** rng.uniform(-3, -0.5), V_c=rng.uniform(0.1, 0.3),
+        Tc=rng.uniform(350.0, 450.0), port_voltage=rng.choice([0.0, 1.0]),
     )  # fmt: skip
     state = cell.initial_state(rng.random((5, 2)))
     space, dt = cell.control_space, cell.longest_sub_step * 10.0**size
@@ -141,6 +141,7 @@ def test_coefficients_may_be_given() -> None:
         ({"well_a0": 1.0, "well_b": 1.0, "bistability": "film"}, "well_a0"),
         ({"bistability": "miller"}, "bistability"),
         ({"Tc": 250.0}, "Tc"),
+        ({"bistability": "film", "V_c": 0.03, "port_voltage": 1.5}, "V_c"),
     ):
         with pytest.raises(ParameterError, match=name):
             SelfCyclingCell(**wrong)  # type: ignore[arg-type]
