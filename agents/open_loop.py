@@ -1,4 +1,5 @@
-"""Agents without learning: a reference cycle played step by step, a feedback protocol, and random controls.
+"""Agents without learning: a reference cycle or known controls played step by step, a feedback protocol, and random
+controls.
 
 They have SB3's ``predict``, so every comparison runs through one code path. All speak native actions.
 """
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..envs.actions import pack, to_native
+from ..physics.cells.cell_protocol import CellProtocol
 from ..physics.control import Control, ControlSpace, FloatArray, IntArray
 from ..physics.cycles.cycle import Cycle
 from ..physics.feedback.protocol import Protocol
@@ -29,6 +31,11 @@ class PlayedSteps:
 
     def __init__(self, control_space: ControlSpace, values: FloatArray, choice: IntArray) -> None:
         self.control_space, self.values, self.choice = control_space, values, choice
+
+    @property
+    def window(self) -> int:
+        """Steps that an average must be taken over, at least: a period is found if it fits in twice."""
+        return 2 * len(self.choice) + 2
 
     def predict(
         self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
@@ -55,6 +62,23 @@ class CycleAgent(PlayedSteps):
     def __init__(self, cycle: Cycle, dt: float) -> None:
         self.cycle = cycle.on_grid(dt)
         super().__init__(cycle.machine.control_space, self.cycle.values, self.cycle.choice)
+
+
+class CellProtocolAgent(PlayedSteps):
+    """Plays known controls of a cell.
+
+    Args:
+        protocol: the controls, on the time grid of the environment.
+    """
+
+    def __init__(self, protocol: CellProtocol) -> None:
+        self.protocol = protocol
+        super().__init__(protocol.machine.control_space, protocol.values, protocol.choice)
+
+    @property
+    def window(self) -> int:
+        """As of ``PlayedSteps``, of the response, which may be an oscillation."""
+        return self.protocol.window
 
 
 class ProtocolAgent:

@@ -33,7 +33,8 @@ class Entry:
             default.
         max_episode_steps: time limit.
         baselines: reference cycles that ``szilard compare`` plays, by their names in ``physics.cycles.library``; of a
-            machine with measurements reference protocols, by their names in ``physics.feedback.library``.
+            machine with measurements reference protocols, by their names in ``physics.feedback.library``; of a cell
+            those of all its presets, by their names in ``physics.cells.library``.
         references: ``"module:NAME"`` below ``szilard.physics`` of the reference values, checked by ``validate``.
         tags: words for lists.
         reward: reward by default, by name, of a system whose long-run power is no task; empty: that of ``Kernel``.
@@ -180,6 +181,7 @@ CATALOGUE: tuple[Entry, ...] = (
         presets={
             "BaTiO3": {"dt": 0.05},
         },
+        baselines=("olsen", "brayton", "four_leg"),
         references="cells.ferroelectric_engine_references:FERROELECTRIC_ENGINE_REFERENCES",
         tags=("engine", "cell"),
     ),
@@ -189,6 +191,7 @@ CATALOGUE: tuple[Entry, ...] = (
         presets={
             "BaTiO3": {"dt": 0.05},
         },
+        baselines=("brayton", "full_brayton"),
         references="cells.ferroelectric_engine_references:ELECTROCALORIC_REFERENCES",
         tags=("refrigerator", "cell"),
     ),
@@ -206,6 +209,7 @@ CATALOGUE: tuple[Entry, ...] = (
             "none": {"energy_source": "none", "port_voltage": 1.5, "dt": 5.0},
         },
         max_episode_steps=2000,
+        baselines=("matched_load", "oscillating_load", "alternating_baths", "rest"),
         references="cells.self_cycling_references:SELF_CYCLING_REFERENCES",
         tags=("cell",),
     ),
@@ -215,6 +219,7 @@ CATALOGUE: tuple[Entry, ...] = (
         presets={
             "PZT_eff": {"dt": 5e-7},
         },
+        baselines=("square_wave", "rest"),
         references="cells.ferroelectric_capacitor_references:FERROELECTRIC_CAPACITOR_REFERENCES",
         tags=("cell",),
         reward="negative_capacitance",
@@ -225,6 +230,7 @@ CATALOGUE: tuple[Entry, ...] = (
         presets={
             "reference": {"dt": 10.0},
         },
+        baselines=("discharge", "square_wave", "rest"),
         references="cells.double_layer_references:DOUBLE_LAYER_REFERENCES",
         tags=("cell",),
     ),

@@ -12,6 +12,7 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,10 +25,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..agents.evaluation import Agent, Evaluation, evaluate
-from ..agents.open_loop import CycleAgent, RandomAgent
+from ..agents.open_loop import PlayedSteps, RandomAgent
 from ..envs.catalogue import Entry
 from ..envs.style import words_of
+from ..physics.cells.cell import Cell
+from ..physics.cells.library import settling_time
 from ..physics.machine import Machine
+from ..physics.validation import ParameterError
 from .fluctuation_table import fluctuation_notes, fluctuation_rows, fluctuation_table
 from .merits import KEYS, Column, cells, columns_of, describe_certificate, units_caption
 from .optima import Certificate, best_agent, certified, reference_agent
@@ -41,6 +45,15 @@ Z_SCORE = 4.0
 
 RANDOM_STARTS = 128
 """Start states of the random agent, whose mean is known only up to its statistical error."""
+
+BURN_IN = 256
+"""Steps before an average, at least."""
+
+CELL_STARTS = 4
+"""Start states of known controls of a cell: what they lead to does not depend on it."""
+
+RANDOM_CELL_STARTS = 32
+"""Start states of the random agent of a cell, whose steps take long."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -282,8 +295,14 @@ def best_label(machine: Machine) -> str:
 def reference_contenders(
     entry: Entry, machine: Machine, dt: float, seed: int = 0, weight: float = 1.0
 ) -> list[Contender]:
-    """The baselines of the catalogue's entry, each the best of its family, and random controls."""
-    played = [Contender(*reference_agent(name, machine, dt, weight)) for name in entry.baselines]
+    """The baselines of the catalogue's entry, each the best of its family, and random controls.
+
+    The baselines of a cell are those of all its presets; what does not fit the parameters is left out.
+    """
+    played: list[Contender] = []
+    for name in entry.baselines:
+        with suppress(ParameterError) if isinstance(machine, Cell) else nullcontext():
+            played.append(Contender(*reference_agent(name, machine, dt, weight)))
     return [*played, Contender("random", RandomAgent(machine.control_space, seed))]
 
 
@@ -327,16 +346,18 @@ def measure(
         seed: of the start states.
         n_starts: number of start states; default: as ``evaluate``.
     """
-    window = None
+    window, is_cell = None, isinstance(machine, Cell)
+    burn_in = max(BURN_IN, math.ceil(settling_time(machine) / dt))
     if not machine.is_stochastic:
         # a period is found if it fits twice into the window
-        longest = len(who.agent.cycle) if isinstance(who.agent, CycleAgent) else 0
-        window = max(512, 2 * longest + 2)
+        window = max(512, who.agent.window) if isinstance(who.agent, PlayedSteps) else 512
+        if is_cell and isinstance(who.agent, PlayedSteps):
+            n_starts, window = n_starts or CELL_STARTS, who.agent.window
         if isinstance(who.agent, RandomAgent):
-            n_starts = max(n_starts or 0, RANDOM_STARTS)
+            n_starts = max(n_starts or 0, RANDOM_CELL_STARTS if is_cell else RANDOM_STARTS)
     found = evaluate(
         who.agent, machine, dt, who.encoding, who.levels,
-        n_starts=n_starts, window=window, seed=seed, settings=who.settings,
+        n_starts=n_starts, burn_in=burn_in, window=window, seed=seed, settings=who.settings,
     )  # fmt: skip
     weight = certificate.weight
     objective = found.power / machine.power_unit if weight == 1.0 else found.objective(machine, weight)

@@ -3,6 +3,8 @@
     affine machines                  cycles, ``physics.cycles.certificate``
     FeedbackDemon, DeadTimeDemon     protocols, ``physics.feedback.certificate``: an upper bound for any policy
     demons on two coupled qubits     the best protocol of ``physics.feedback.library``: no upper bound
+    cells                            the best controls of ``physics.cells.library``: no upper bound; but without fuel
+                                     and with one temperature the optimum is to do nothing
 
 All of them say ``lower <= optimum <= upper`` in units of the objective c P/P0 - (1 - c) D/D0.
 """
@@ -15,7 +17,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..agents.evaluation import Agent
-from ..agents.open_loop import CycleAgent
+from ..agents.open_loop import CellProtocolAgent, CycleAgent
+from ..physics.cells.cell import Cell
+from ..physics.cells.library import BestKnown, best_known_controls, make_cell_protocol
 from ..physics.cycles.certificate import Certificate as CycleCertificate
 from ..physics.cycles.certificate import certify
 from ..physics.cycles.library import make_cycle
@@ -152,6 +156,8 @@ def certified(machine: Machine, dt: float, weight: float = 1.0) -> Certificate:
         return certify_feedback(machine, dt, weight)
     if isinstance(machine, CoupledQubits):
         return best_protocol(machine, float(dt), float(weight))
+    if isinstance(machine, Cell):
+        return best_known_controls(machine, dt, weight)
     raise ParameterError(f"{machine.title}: neither its optimum nor a best protocol is known")
 
 
@@ -161,8 +167,10 @@ def is_certifiable(machine: Machine) -> bool:
 
 
 def protocol_of(certificate: Certificate) -> FeedbackProtocol | None:
-    """The protocol that reaches the lower bound; ``None`` where it is a cycle."""
-    return None if isinstance(certificate, CycleCertificate) else certificate.protocol  # type: ignore[attr-defined]
+    """The feedback protocol that reaches the lower bound; ``None`` where it is a cycle or controls of a cell."""
+    if isinstance(certificate, (CycleCertificate, BestKnown)):
+        return None
+    return certificate.protocol  # type: ignore[attr-defined]
 
 
 def average_of(certificate: Certificate) -> Average:
@@ -177,9 +185,11 @@ def average_of(certificate: Certificate) -> Average:
 
 
 def best_agent(certificate: Certificate) -> Agent:
-    """The cycle or protocol that reaches the lower bound, as an agent."""
+    """The cycle, protocol or controls that reach the lower bound, as an agent."""
     if isinstance(certificate, CycleCertificate):
         return CycleAgent(certificate.cycle, certificate.dt)
+    if isinstance(certificate, BestKnown):
+        return CellProtocolAgent(certificate.protocol)
     from ..agents.open_loop import ProtocolAgent
 
     protocol = protocol_of(certificate)
@@ -196,6 +206,9 @@ def reference_agent(name: str, machine: Machine, dt: float, weight: float = 1.0)
     if isinstance(machine, AffineMachine):
         cycle = make_cycle(name, machine, dt, Objective(weight))
         return cycle.label, CycleAgent(cycle, dt)
+    if isinstance(machine, Cell):
+        controls = make_cell_protocol(name, machine, dt, weight)
+        return controls.label, CellProtocolAgent(controls)
     from ..agents.open_loop import ProtocolAgent
     from ..physics.feedback.library import make_protocol
 

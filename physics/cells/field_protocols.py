@@ -163,6 +163,8 @@ class FieldProtocol:
         sub_step: float | None = None,
         start: FloatArray | None = None,
         strict: bool = True,
+        closed: float = CLOSED,
+        periods: int = MAX_PERIODS,
     ) -> SteadyCycles:
         """The limit cycles.
 
@@ -171,6 +173,8 @@ class FieldProtocol:
             sub_step: longest sub-step of the integrator, s; default: that of the machine.
             start: (P, theta) to begin the search with, shape (K, 2) or (2,); default: equilibrium in the cold.
             strict: whether a row without a limit cycle raises; otherwise its numbers are NaN.
+            closed: largest change over a period that is left, see ``CLOSED``; a search needs less.
+            periods: after which a row counts as without a limit cycle.
 
         Raises:
             StepError: if ``strict`` and a row has none, for example because no bath is ever in contact.
@@ -183,7 +187,7 @@ class FieldProtocol:
         open_rows = np.ones(n, dtype=bool)
         kept: list[np.ndarray] = []
         probes = STEP * np.vstack([np.zeros(2), np.diag(scales)])
-        for period in range(MAX_PERIODS):
+        for period in range(periods):
             rows = np.flatnonzero(open_rows)
             part = self.rows(np.repeat(rows, 3))
             starts = (x[rows][:, None] + probes).reshape(-1, 2)
@@ -195,19 +199,19 @@ class FieldProtocol:
                 whole[rows] = piece
             ends = played[0][:, -1, 1:].reshape(-1, 3, 2)
             change = ends[:, 0] - x[rows]
-            closed = (np.abs(change) < CLOSED * scales).all(axis=1)
+            there = (np.abs(change) < closed * scales).all(axis=1)
             lost = ~np.isfinite(change).all(axis=1)
-            open_rows[rows[closed | lost]] = False
+            open_rows[rows[there | lost]] = False
             if not open_rows.any():
                 break
-            go = ~(closed | lost)
+            go = ~(there | lost)
             slope = (ends[go, 1:] - ends[go, :1]).transpose(0, 2, 1) / (STEP * scales)
             x[rows[go]] = self._next(machine, x[rows[go]], change[go], slope, newton=period % 8 != 7)
         trace, work, heat, produced = kept
         change = trace[:, -1, 1:] - x
         bad = open_rows | ~np.isfinite(change).all(axis=1)
         if strict and bad.any():
-            raise StepError(f"protocol {np.flatnonzero(bad).tolist()}: no limit cycle in {MAX_PERIODS} periods")
+            raise StepError(f"protocol {np.flatnonzero(bad).tolist()}: no limit cycle in {periods} periods")
         work[bad], heat[bad], produced[bad] = np.nan, np.nan, np.nan
         return SteadyCycles(machine, self.period, work, heat, produced, x, change, trace)
 
