@@ -25,6 +25,7 @@ from ..envs.machine_env import MachineVectorEnv
 from ..physics.control import FloatArray, IntArray
 from ..physics.cycles.cycle import Cycle, LimitCycle, NoLimitCycleError, find_period
 from ..physics.machine import AffineMachine, Machine
+from .life import Life, lives
 from .rollout import Agent, roll_out
 
 REPEAT = 1e-5
@@ -55,6 +56,8 @@ class Evaluation:
         choice_fractions: fraction of the steps with each choice, shape (n_choices,).
         dissipations: ``dissipation_rate`` from each start, shape (S,).
         read_fraction: fraction of the steps in which a detector was read; NaN without detectors.
+        life_work: work of a whole life (energy), of a machine that has one (``Machine.life_start``); else NaN. Its
+            averages are those over the life.
     """
 
     power: float
@@ -73,6 +76,7 @@ class Evaluation:
     choice_fractions: FloatArray
     dissipations: FloatArray
     read_fraction: float
+    life_work: float = np.nan
 
     def objective(self, machine: Machine, weight: float) -> float:
         """c P/P0 - (1 - c) D/D0 with the weight c."""
@@ -104,6 +108,7 @@ class Evaluation:
             "standard_error": self.standard_error,
             "choice_fractions": self.choice_fractions.tolist(),
             "read_fraction": self.read_fraction,
+            "life_work": self.life_work,
         }
 
 
@@ -135,6 +140,8 @@ def evaluate(
 ) -> Evaluation:
     """Run the deterministic policy from ``n_starts`` start states and average over its limit cycles.
 
+    A machine that is soon used up (``Machine.life_start``) lives once, from its start to its end.
+
     Args:
         agent: anything with ``predict``.
         machine: the machine.
@@ -149,6 +156,9 @@ def evaluate(
             a range of weights ``weight``).
         weight: the weight that an agent conditioned on it is told; ``None``: the largest of its range, the power.
     """
+    start = machine.life_start()
+    if start is not None:
+        return _life(machine, lives(agent, machine, dt, encoding, levels, 1, settings=settings, state=start[None]))
     n_starts = (128 if machine.is_stochastic else 16) if n_starts is None else n_starts
     window = (1024 if machine.is_stochastic else 512) if window is None else window
     native = MachineVectorEnv(machine, dt, n_starts, **(settings or {}))
@@ -200,6 +210,32 @@ def evaluate(
         choice_fractions=fractions,
         dissipations=dissipations,
         read_fraction=float(record.read.mean()) if machine.detector_names else np.nan,
+    )
+
+
+def _life(machine: Machine, life: Life) -> Evaluation:
+    """Averages over one life."""
+    work, time = float(life.work[0]), float(life.duration[0])
+    efficiency = work / float(life.exergy_used[0]) if work > 0.0 else np.nan
+    dissipation = float(life.entropy_produced[0]) / time
+    return Evaluation(
+        power=work / time,
+        heat_rates=life.heat[0] / time,
+        entropy_production_rate=dissipation,
+        efficiency=efficiency,
+        efficiency_ratio=efficiency / carnot_bound(machine),
+        period=np.nan,
+        powers=life.work / time,
+        periodic=0.0,
+        limit_cycle=None,
+        law_residual=life.law_residual,
+        min_entropy_production=life.min_entropy_production,
+        dissipation_rate=dissipation,
+        standard_error=0.0,
+        choice_fractions=life.choice_fractions,
+        dissipations=np.array([dissipation]),
+        read_fraction=np.nan,
+        life_work=work,
     )
 
 

@@ -51,7 +51,9 @@ def weight_of(parameters: Mapping[str, Any]) -> float:
 
 
 def score(machine: Machine, found: Evaluation, weight: float = 1.0) -> float:
-    """What a policy is ranked by: its power, or with a weight c < 1 the objective r_c."""
+    """What a policy is ranked by: its power or, if it has one, the work of its life; with a weight c < 1 r_c."""
+    if weight == 1.0 and not math.isnan(found.life_work):
+        return found.life_work
     return found.power if weight == 1.0 else found.objective(machine, weight)
 
 

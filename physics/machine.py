@@ -225,6 +225,10 @@ class Machine(ABC):
         """Whether the machine is used up in the states (K, n), bool (K,): an episode terminates there."""
         return np.zeros(len(state), dtype=bool)
 
+    def life_start(self) -> FloatArray | None:
+        """Where a life begins (n,), of a machine so soon used up that its work counts, not its power; else ``None``."""
+        return None
+
     @abstractmethod
     def initial_state(self, uniforms: FloatArray) -> FloatArray:
         """Start states (K, n) from uniforms (K, ``n_initial_uniforms``)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (
     cell_discharge,
     cell_ledger,
+    cell_life,
     cell_negative,
     cell_oscillation,
     cell_window,
@@ -33,6 +34,7 @@ STUDIES: tuple[Study, ...] = (
     cell_window.STUDY,
     cell_oscillation.STUDY,
     cell_ledger.STUDY,
+    cell_life.STUDY,
     ferro_olsen.STUDY,
     cell_discharge.STUDY,
 )

@@ -39,6 +39,9 @@ from .self_cycling_parameters import SelfCyclingParameters
 USABLE = 0.99
 """Share of the anode's fuel that can be used: with less than 1 % left the cell counts as used up."""
 
+LASTING = 100.0
+"""Fuel that lasts for less, in units of C_A R_m, leaves no time for a steady state: the work of a life counts."""
+
 
 @dataclass(frozen=True)
 class SelfCyclingCell(SelfCyclingParameters):
@@ -235,6 +238,20 @@ class SelfCyclingCell(SelfCyclingParameters):
         e_c = self.E_C if self.fuelled else 0.0
         y = self.lower_branch(v_a)
         return np.array([self.C_A * v_a + y, y, self.C_C * e_c, 0.0, 0.0])
+
+    @property
+    def lasts(self) -> float:
+        """How long the fuel lasts at the matched load, s."""
+        current = (self.E_A + self.E_C) / (2.0 * (self.R_m + self.R_C + self.R_i))
+        return min(self.N0_A, self.N0_C) / current if self.fuelled else np.inf
+
+    def life_start(self) -> FloatArray | None:
+        return self.full_state() if self.lasts < LASTING * self.C_A * self.R_m else None
+
+    def full_state(self) -> FloatArray:
+        """``start`` as a state, the controls in the middle of their ranges; shape (n_state,)."""
+        space = self.control_space
+        return np.concatenate([self.start(), [0.0], 0.5 * (space.low + space.high)])
 
     def lower_branch(self, v_a: float, temperature: float | None = None) -> float:
         """The smallest y in equilibrium with v_A, C."""

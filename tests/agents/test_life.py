@@ -9,6 +9,8 @@ import pytest
 
 from szilard.agents.evaluation import carnot_bound, evaluate
 from szilard.agents.life import lives
+from szilard.experiments.reference import score
+from szilard.physics.cells.load_life import LoadProgram, live
 from szilard.physics.cells.self_cycling_cell import SelfCyclingCell
 
 
@@ -56,3 +58,17 @@ def test_a_life_is_worth_its_fuel() -> None:
     short = lives(ConstantLoad(machine, 425.0), machine, 10.0, n_starts=2, max_steps=10, state=start)
     assert not short.finished.any()
     np.testing.assert_array_equal(short.duration, 100.0)
+
+
+def test_a_cell_with_little_fuel_is_worth_the_work_of_its_life() -> None:
+    machine = SelfCyclingCell(N0_A=2.0, N0_C=500.0, N_half=0.1)
+    found = evaluate(ConstantLoad(machine, 1000.0), machine, 300.0)
+    # the same without agent and environment; an action has single precision
+    life = live(machine, LoadProgram.constant(np.array([1000.0])), 300.0)
+    assert found.life_work == pytest.approx(life.work[0], rel=1e-5)
+    assert score(machine, found) == found.life_work
+    assert found.power == pytest.approx(life.work[0] / life.duration[0], rel=1e-5)
+    assert found.efficiency == pytest.approx(life.work[0] / life.exergy_used[0], rel=1e-5)
+    assert found.entropy_production_rate * machine.T_a == pytest.approx(life.dissipated[0] / life.duration[0], rel=1e-5)
+    assert SelfCyclingCell().life_start() is None
+    assert SelfCyclingCell(energy_source="none").life_start() is None

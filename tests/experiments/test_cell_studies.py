@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from szilard.experiments.config import RunConfig
 from szilard.experiments.studies import (
     STUDIES,
     cell_ledger,
+    cell_life,
     cell_negative,
     cell_oscillation,
     cell_window,
@@ -18,8 +21,10 @@ from szilard.experiments.studies import (
 )
 from szilard.experiments.studies.cell_tools import play
 from szilard.experiments.studies.study import Settings, StudyResult
+from szilard.experiments.train import train
 from szilard.physics.cells.ferroelectric_capacitor import FerroelectricCapacitor
 from szilard.physics.cells.ferroelectric_engine import FerroelectricEngine
+from szilard.physics.cells.load_life import LoadProgram, live
 from szilard.physics.cells.self_cycling_cell import SelfCyclingCell
 
 FEW = 1000
@@ -29,6 +34,7 @@ NAMES = (
     "negative-capacitance-window",
     "self-oscillation",
     "self-cycling-ledger",
+    "self-cycling-life",
     "olsen-rate",
     "discharge-curves",
 )
@@ -113,3 +119,21 @@ def test_play_is_the_machine_step_by_step() -> None:
     assert (states[21:, -1] == -5.4).all()
     energy = np.diff(film.internal_energy(states))
     np.testing.assert_allclose(energy, then.heat.sum(axis=1)[:, 0] - then.delivered[:, 0], atol=1e-22)
+
+
+def test_life_of_a_learned_policy_is_drawn_and_its_ledger_closes(tmp_path: Path) -> None:
+    config = {
+        "environment": {"id": "szilard/SelfCyclingCell-v0", "preset": "little_fuel"},
+        "agent": {"algorithm": "hybrid_sac", "steps": 32, "n_envs": 2},
+        "run": {"run_dir": str(tmp_path / "run"), "tensorboard": False, "evaluate_every": 10**6},
+    }
+    train(RunConfig.from_dict(config))
+    (found,) = cell_life.learned([tmp_path / "run"])
+    assert 0.0 < found.work < found.used
+    assert found.delivered[-1] == pytest.approx(found.work, rel=1e-12)
+    assert found.spent[-2] < 1.0 < found.spent[-1]
+    # the same loads, played without an agent
+    played = live(
+        cell_life.CELL, LoadProgram(np.concatenate([[0.0], found.spent[:-1]]), np.log10(found.load)[None]), 300
+    )
+    assert played.work[0] == pytest.approx(found.work, rel=1e-9)
