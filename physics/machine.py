@@ -10,10 +10,7 @@ One step
 --------
 Switch the controls that are not ``ramped`` (x continuous; work = change of energy), then hold for ``dt`` (heat flows).
 
-Randomness
-----------
-A machine is a pure function: random numbers come in as uniforms in [0, 1), one row per system, so that a system
-sees the same noise alone or in a batch.
+Random numbers come in as uniforms in [0, 1), one row per system: it sees the same noise alone or in a batch.
 """
 
 from __future__ import annotations
