@@ -125,19 +125,25 @@ def choice_looks(machine: Machine) -> list[Look]:
 
 @dataclass(frozen=True)
 class Units:
-    """Units of a machine in plain text; the default says only that hbar = k_B = 1."""
+    """Units of a machine in plain text; the default says only that hbar = k_B = 1, and entropies are numbers."""
 
     time: str = "natural units"
     energy: str = "natural units"
     power: str = "natural units"
     rate: str = "natural units"
+    entropy: str = "nats"
+
+    @property
+    def entropy_rate(self) -> str:
+        """Of entropy per time."""
+        return f"nats {self.rate}" if self.entropy == "nats" else self.entropy.replace("J", "W", 1)
 
 
 def units_of(machine: Machine) -> Units:
     """The units of a machine: SI, or from its parameters that equal 1."""
     if machine.natural_units == "SI":
         per = getattr(machine, "per_area", "")
-        return Units("s", f"J{per}", f"W{per}", "1/s")
+        return Units("s", f"J{per}", f"W{per}", "1/s", f"J/(K {per[1:]})" if per else "J/K")
     numbers = [p for p in machine.describe()["parameters"] if isinstance(p["value"], (int, float))]
     one = {p["unit"]: p["name"] for p in reversed(numbers) if p["value"] == 1}
     if "1/energy" in one:

@@ -347,7 +347,6 @@ def measure(
         n_starts: number of start states; default: as ``evaluate``.
     """
     window, is_cell = None, isinstance(machine, Cell)
-    burn_in = max(BURN_IN, math.ceil(settling_time(machine) / dt))
     if not machine.is_stochastic:
         # a period is found if it fits twice into the window
         window = max(512, who.agent.window) if isinstance(who.agent, PlayedSteps) else 512
@@ -357,7 +356,7 @@ def measure(
             n_starts = max(n_starts or 0, RANDOM_CELL_STARTS if is_cell else RANDOM_STARTS)
     found = evaluate(
         who.agent, machine, dt, who.encoding, who.levels,
-        n_starts=n_starts, burn_in=burn_in, window=window, seed=seed, settings=who.settings,
+        n_starts=n_starts, burn_in=burn_in(machine, dt), window=window, seed=seed, settings=who.settings,
     )  # fmt: skip
     weight = certificate.weight
     objective = found.power / machine.power_unit if weight == 1.0 else found.objective(machine, weight)
@@ -365,6 +364,11 @@ def measure(
     best = certificate.upper if math.isfinite(certificate.upper) else certificate.lower
     percent = 100.0 * objective / best if best > 0 else math.nan
     return Row(who, found, objective, found.objective_error(machine, weight), percent)
+
+
+def burn_in(machine: Machine, dt: float) -> int:
+    """Steps before an average: enough for a cell to forget its start."""
+    return max(BURN_IN, math.ceil(settling_time(machine) / dt))
 
 
 def _above(row: Row, limit: float) -> bool:

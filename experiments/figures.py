@@ -16,8 +16,11 @@ from ..envs.diagram import (
     diagram_labels,
     draw_diagram,
     draw_equilibria,
+    draw_guides,
     equilibria,
     equilibrium_handles,
+    guide_handles,
+    label_diagram,
     plane,
 )
 from ..envs.drawing import (
@@ -50,13 +53,17 @@ from ..envs.style import (
 )
 from ..physics.control import Control, FloatArray
 from ..physics.cycles.cycle import LimitCycle
-from ..physics.machine import Machine
+from ..physics.laws import EnergyFlows
+from ..physics.machine import AffineMachine, Machine
 from ..physics.validation import ParameterError, check_positive
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
+
+FLOWS = ("energy_change", "work", "heat", "entropy_change")
+"""Of a recorded limit cycle."""
 
 REPEATS = 60
 """Periods of the shortest cycle shown at most, unless a duration is given."""
@@ -161,22 +168,31 @@ def diagram_figure(cycles: Mapping[str, LimitCycle], *, units: Units | None = No
         curve = draw_diagram(axes, cycle.machine, cycle_trace(limit))
         axes.fill(*curve.path.T, color=GREY, alpha=0.22, linewidth=0)
         work = limit.extracted_power * limit.period
-        rest = work - _area(curve.path) if machine.portrait.plane(limit.states) else 0.0
+        planar = machine.portrait.plane(limit.states) and isinstance(machine, AffineMachine)
+        rest = work - _area(curve.path) if planar else 0.0
         incomplete |= rest != 0.0
         axes.set_title(f"{name}\n{_work(work, rest, units)}", loc="left", fontsize=7)
         curves.append(curve)
-        # the axes also show where each hold is heading
-        ends = equilibria(cycle.machine, Control(cycle.values, cycle.choice))
-        goals.append(plane(cycle.machine, ends, cycle.values)[1])
+        if isinstance(cycle.machine, AffineMachine):
+            # the axes also show where each hold is heading
+            ends = equilibria(cycle.machine, Control(cycle.values, cycle.choice))
+            goals.append(plane(cycle.machine, ends, cycle.values)[1])
     limits = spanned(*(c.path[:, 0] for c in curves), margin=0.2), spanned(*(c.path[:, 1] for c in curves), *goals)
     for k, axes in enumerate(panels.flat):
         if k >= len(cycles):
             axes.set_axis_off()
             continue
         draw_equilibria(axes, machine)
+        if not isinstance(machine, AffineMachine):
+            draw_guides(axes, machine)
         axes.set_xlim(limits[0])
         axes.set_ylim(limits[1])
         _draw_arrows(axes, curves[k])
+        if machine.natural_units == "SI":  # numbers with prefixes
+            label_diagram(axes, machine, units)
+            across, up = axes.get_xlabel(), axes.get_ylabel()
+            axes.set_xlabel("")
+            axes.set_ylabel("")
         if k % columns == 0:
             axes.set_ylabel(up)
         if k + columns >= len(cycles):
@@ -228,7 +244,14 @@ def aligned(limit: LimitCycle) -> LimitCycle:
         )
     else:
         first = 0
-    return cycle.rotate(first).limit_cycle() if first else limit
+    if not first:
+        return limit
+    if isinstance(cycle.machine, AffineMachine):
+        return cycle.rotate(first).limit_cycle()
+    order = np.roll(np.arange(len(cycle)), -first)
+    flows = EnergyFlows(*(getattr(limit.flows, name)[order] for name in FLOWS))
+    states = np.concatenate([limit.states[:-1][order], limit.states[order[-1:] + 1]])
+    return LimitCycle(cycle.rotate(first), states, flows, limit.spectral_radius)
 
 
 def _stack_label(axes: Axes) -> None:
@@ -297,7 +320,9 @@ def _diagram_legend(figure: Figure, machine: Machine, equilibria: bool, incomple
     from matplotlib.patches import Patch
 
     handles = [*_choice_handles(machine), Line2D([], [], color=INK, linewidth=0.9, linestyle=":", label="switch")]
-    if equilibria:
+    if not isinstance(machine, AffineMachine):
+        handles += guide_handles(machine)
+    elif equilibria:
         handles += equilibrium_handles(machine)
     ranges = machine.control_space.ranges
     work = "work per cycle" if len(ranges) == 1 else f"work of {math(ranges[0].name)} per cycle"

@@ -79,7 +79,8 @@ def details(env_id: str, preset: str | None, settings: dict[str, Any]) -> Result
         words.efficiency: f"at most {number(carnot_bound(machine), 6)} ({words.bound})",
         "P0, unit of P in rewards": f"{number(machine.power_unit, 6)} ({units.power})",
         f"{words.dissipation_symbol}0, unit of the {words.dissipation}":
-            f"{number(machine.dissipation_unit, 6)} nats ({units.rate})",
+            f"{number(machine.dissipation_unit, 6)} " + (f"nats ({units.rate})" if units.entropy == "nats"
+                                                          else f"({units.entropy_rate})"),
         "unit of energy": units.energy,
         "unit of time": units.time,
         "constants": machine.natural_units,

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..agents.evaluation import carnot_bound
-from ..envs.style import Units, units_of, words_of
+from ..envs.style import Units, bath_looks, units_of, words_of
+from ..physics.cells.cell_protocol import CellProtocol
+from ..physics.cells.library import BestKnown
 from ..physics.cycles.certificate import Certificate as CycleCertificate
 from ..physics.cycles.cycle import LimitCycle
 from ..physics.machine import Machine
@@ -46,7 +48,10 @@ KEYS = (
 
 
 def columns_of(machine: Machine, certificate: Certificate) -> tuple[Column, ...]:
-    """The figures of merit of an engine, a refrigerator or a demon, by its names; the keys are the same for all."""
+    """The figures of merit of an engine, a refrigerator, a demon or a cell, by its names; the keys are the same.
+
+    The names of SI quantities have their units, as ``"power [W]"``.
+    """
     words, aim, noisy = words_of(machine), goal(certificate.upper, machine), machine.is_stochastic
     columns = [Column("power", words.power_tag, words.power, -5 if noisy else -7)]
     if noisy:
@@ -55,7 +60,8 @@ def columns_of(machine: Machine, certificate: Certificate) -> tuple[Column, ...]
         columns.append(Column("objective", "objective", f"r_c, c = {certificate.weight:g}", -5 if noisy else -7))
     columns += [
         Column("percent", aim.tag, f"% of {aim.name}", 2),
-        Column("efficiency", words.efficiency_tag, words.efficiency, 4),
+        # of a film it is less than a per cent, and the COP several hundred
+        Column("efficiency", words.efficiency_tag, words.efficiency, -4 if machine.natural_units == "SI" else 4),
     ]
     if words.ratio != words.efficiency:  # of a demon the bound is 1
         columns.append(Column("efficiency_ratio", f"{words.efficiency_tag}_ratio", words.ratio, 4))
@@ -65,7 +71,18 @@ def columns_of(machine: Machine, certificate: Certificate) -> tuple[Column, ...]
     else:
         columns.append(Column("entropy_production_rate", words.dissipation_tag, words.dissipation, -6))
         columns.append(Column("period", "period", "period", -4))
-    return tuple(columns)
+    return tuple(_in_si(column, machine) for column in columns) if machine.natural_units == "SI" else tuple(columns)
+
+
+def _in_si(column: Column, machine: Machine) -> Column:
+    """The column with its unit, if its quantity has one."""
+    units = units_of(machine)
+    unit = {
+        "power": units.power, "entropy_production_rate": units.entropy_rate, "period": units.time,
+    }.get(column.key)  # fmt: skip
+    if unit is None:
+        return column
+    return column._replace(name=f"{column.name} [{unit}]", heading=f"{column.heading} ({unit})")
 
 
 def units_caption(machine: Machine) -> str:
@@ -74,6 +91,8 @@ def units_caption(machine: Machine) -> str:
     error = "; error: standard error of the mean" if machine.is_stochastic else ""
     if units == Units():
         return f"natural units: {machine.natural_units}; entropy in nats{error}"
+    if machine.natural_units == "SI":
+        return f"SI units{error}"
     period = "" if machine.is_stochastic else f", period in {units.time}"
     parts = f"{words.power} in {units.power}, {words.dissipation} in nats x {units.rate}{period}"
     return f"{parts} ({machine.natural_units}){error}"
@@ -91,6 +110,26 @@ def merits_of(limit: LimitCycle) -> list[tuple[str, float]]:
     named = {words.power if key == "power" else key.replace("_", " "): float(value) for key, value in known.items()}
     named |= {words.efficiency: efficiency, f"Carnot {words.efficiency}": bound}
     named[words.ratio] = efficiency / bound if bound > 0 else math.nan
+    return [(name, value) for name, value in named.items() if math.isfinite(value)]
+
+
+def merits_of_controls(known: CellProtocol) -> list[tuple[str, float]]:
+    """The figures of merit of known controls of a cell for people, with units; what is undefined is left out."""
+    machine, words, units = known.machine, words_of(known.machine), units_of(known.machine)
+    efficiency, bound = known.efficiency, carnot_bound(machine)
+    named = {f"{words.power} ({units.power})": known.power}
+    named |= {
+        f"heat from {look.label} ({units.power})": float(rate)
+        for look, rate in zip(bath_looks(machine), known.heat_rates, strict=True)
+    }
+    named[f"{words.dissipation} ({units.entropy_rate})"] = known.dissipation_rate
+    named[words.efficiency] = efficiency
+    if words.ratio != words.efficiency:
+        named |= {
+            f"{words.bound} {words.efficiency}": bound,
+            words.ratio: efficiency / bound if bound > 0 else math.nan,
+        }
+    named[f"period ({units.time})"] = known.response
     return [(name, value) for name, value in named.items() if math.isfinite(value)]
 
 
@@ -120,12 +159,16 @@ def describe_certificate(certificate: Certificate) -> list[str]:
     """The certificate in words."""
     power = certificate.weight == 1.0
     lower, upper = certificate.power_bounds if power else (certificate.lower, certificate.upper)
-    what = f"the {words_of(certificate.machine).power}" if power else f"r_c, c = {certificate.weight:g}"
+    machine = certificate.machine
+    what = f"the {words_of(machine).power}" if power else f"r_c, c = {certificate.weight:g}"
+    unit = f" {units_of(machine).power}" if power and machine.natural_units == "SI" else ""
     width = "" if math.isnan(certificate.gap) else f", relative width {certificate.gap:.1e}"
-    head = f"Certified optimum of {what}, dt = {certificate.dt:g}: {lower:.8g} <= optimum <= {upper:.8g}{width}"
+    head = f"Certified optimum of {what}, dt = {certificate.dt:g}: {lower:.8g} <= optimum <= {upper:.8g}{unit}{width}"
+    if math.isnan(lower) and math.isnan(certificate.lower):
+        return [f"No optimum of {what}: {certificate.lower_source.removeprefix('none: ')}"]
     if math.isinf(upper):
-        best = goal(None, certificate.machine).words.removeprefix("the ").capitalize()
-        head = f"{best} for {what}, dt = {certificate.dt:g}: {lower:.8g} <= optimum (no upper bound is known)"
+        best = goal(None, machine).words.removeprefix("the ").capitalize()
+        head = f"{best} for {what}, dt = {certificate.dt:g}: {lower:.8g}{unit} <= optimum (no upper bound is known)"
     return [
         head,
         f"  lower bound: {certificate.lower_source}",
@@ -142,8 +185,33 @@ def _best_in_words(certificate: Certificate) -> list[str]:
         names = cycle.word.split() or [""] * len(cycle)
         steps = " | ".join(f"{a} {u}".strip() for a, u in zip(names, controls, strict=True))
         return [f"  best cycle, {len(cycle)} steps: {steps if len(cycle) <= SHOWN_STEPS else 'see --json'}"]
+    if isinstance(certificate, BestKnown):
+        return [f"  best controls: {controls_in_words(certificate.protocol)}"]
     protocol = protocol_of(certificate)
     return [] if protocol is None else [f"  best protocol: {line}" for line in protocol_in_words(protocol)]
+
+
+def controls_in_words(known: CellProtocol) -> str:
+    """The steps of known controls, equal ones counted: ``"7 x hot, E = 1e+07 V/m | 3 x cold, E = 2e+06 V/m"``."""
+    space = known.machine.control_space
+    told: list[str] = []
+    counts: list[int] = []
+    for values, choice in zip(known.values.tolist(), known.choice.tolist(), strict=True):
+        named = [
+            f"{r.name} = {v:.6g} {r.unit if r.unit != '1' else ''}".strip()
+            for r, v in zip(space.ranges, values, strict=True)
+        ]
+        step = ", ".join([*(space.choices[choice : choice + 1]), *named])
+        if told and told[-1] == step:
+            counts[-1] += 1
+        else:
+            told.append(step)
+            counts.append(1)
+    if len(told) == 1:
+        return f"{told[0]}, constant"
+    if len(told) > SHOWN_STEPS:
+        return f"{len(known)} steps, see --json"
+    return " | ".join(f"{n} x {step}" for n, step in zip(counts, told, strict=True))
 
 
 def protocol_in_words(protocol: Protocol) -> list[str]:

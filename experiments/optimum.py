@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import sys
 import time
 from collections.abc import Mapping
@@ -32,7 +33,8 @@ SHOWN_PERIODS = 12
 class Optimum(SystemCommand):
     """The best cycle: certified bounds of the optimum, or with --period-max a search for the best periodic control.
 
-    Of a machine with measurements the best feedback protocol, with certified bounds where there are some.
+    Of a machine with measurements the best feedback protocol, with certified bounds where there are some; of a cell the
+    best controls that are known.
 
     Without --period-max: lower and upper bound of the optimum and how they were obtained. With it: every period up to
     N steps, many starts, all words of choices that it can reach. An interrupted search goes on when called again.
@@ -68,8 +70,9 @@ class Optimum(SystemCommand):
         return self._certified(problem) if self.period_max is None else self._searched(problem, self.period_max)
 
     def _certified(self, problem: Problem) -> Result:
+        from ..physics.cells.library import BestKnown
         from ..physics.cycles.certificate import Certificate as CycleCertificate
-        from .merits import describe_certificate, merits_of, merits_of_average
+        from .merits import describe_certificate, merits_of, merits_of_average, merits_of_controls
         from .optima import average_of, certified
 
         certificate = certified(problem.machine, problem.dt, problem.weight)
@@ -82,12 +85,15 @@ class Optimum(SystemCommand):
             best = certificate.cycle.limit_cycle()
             data["limit_cycle"] = best.summary()
             title, merits = "Best cycle", merits_of(best)
+        elif isinstance(certificate, BestKnown):
+            data["limit_cycle"] = certificate.protocol.summary()
+            title, merits = "Best controls known", merits_of_controls(certificate.protocol)
         else:
             average = average_of(certificate)
             data["average"] = asdict(average)
             title, merits = "Best protocol", merits_of_average(problem.machine, average)
-        view = table(title, ("figure of merit", "value"), merits)
-        return Result(data, [*map(escape, describe_certificate(certificate)), view])
+        view = [table(title, ("figure of merit", "value"), merits)] if math.isfinite(certificate.lower) else []
+        return Result(data, [*map(escape, describe_certificate(certificate)), *view])
 
     def _searched(self, problem: Problem, period_max: int) -> Result:
         from ..physics.cycles.known import start_cycles

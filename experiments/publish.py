@@ -11,6 +11,7 @@ import numpy as np
 
 from ..agents.evaluation import evaluate
 from ..envs.style import amount, unit_math, units_of, words_of
+from ..physics.cells.ferroelectric_engine import FerroelectricEngine
 from ..physics.cycles.certificate import certify
 from ..physics.cycles.cycle import LimitCycle
 from ..physics.machine import AffineMachine, Machine
@@ -20,6 +21,7 @@ from .figures import cycle_figure, diagram_figure
 from .learning_figures import comparison_figure, power_figure, training_figure
 from .merits import KEYS
 from .optima import best_agent, certified
+from .orbits import recorded_orbit
 from .reference import goal
 from .report import write_report
 from .run_folder import git_state
@@ -84,12 +86,20 @@ def shown_cycles(comparison: Comparison) -> dict[str, LimitCycle]:
     rows = [*([learned] if learned else []), *(row for row in comparison.rows if not row.contender.group)]
     shown: dict[str, LimitCycle] = {}
     for row in rows:
-        limit = row.evaluation.limit_cycle
+        limit = _limit_cycle(row, comparison)
         known = any(limit is not None and _same(limit, other) for other in shown.values())
         # doing nothing and wasting energy have no diagram worth looking at
         if limit is not None and limit.power > 0 and not known and len(shown) < SHOWN_CYCLES:
             shown[row.contender.label] = limit
     return shown
+
+
+def _limit_cycle(row: Row, comparison: Comparison) -> LimitCycle | None:
+    """The limit cycle of a contender; of a film one that is recorded."""
+    machine, found = comparison.machine, row.evaluation
+    if isinstance(machine, FerroelectricEngine) and found.power > 0.0 and math.isfinite(found.period):
+        return recorded_orbit(row.contender, machine, comparison.dt, found.period)
+    return found.limit_cycle
 
 
 def _same(one: LimitCycle, other: LimitCycle) -> bool:
@@ -173,7 +183,11 @@ def _figures(comparison: Comparison, runs: Sequence[LearnedRun]) -> dict[str, tu
         )
     found["comparison"] = (
         f"{_sentence(words.power)} against {words.efficiency}"
-        + (f" relative to {words.bound}." if words.ratio != words.efficiency else ", whose bound is Landauer's, 1."),
+        + (
+            f" relative to {words.bound}."
+            if words.ratio != words.efficiency
+            else f", whose bound is 1 ({'Landauer' if words.bound == 'Landauer' else words.bound})."
+        ),
         comparison_figure(_rows(comparison), units=units, words=words),
     )
     learned = comparison.best_learned
@@ -230,7 +244,11 @@ def _cycle_caption(limit: LimitCycle) -> str:
 
 def _diagram_caption(limit: LimitCycle) -> str:
     text = "Thermodynamic diagram of the limit cycles; the shaded area is the work of one cycle"
-    if limit.cycle.machine.portrait.plane(limit.states) is None:
+    machine = limit.cycle.machine
+    if isinstance(machine, FerroelectricEngine):
+        volume = f"{machine.volume:g} m3" if machine.volume != 1e-3 else "the film (1 litre)"
+        return f"{text}, per volume of {volume}. Dashed: equilibrium at the temperature of each bath."
+    if machine.portrait.plane(limit.states) is None:
         return f"{text}."
     return (
         f"{text}, without the part that is done through coherences when the control moves (above each panel): of "

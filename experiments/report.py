@@ -40,7 +40,7 @@ HEADINGS: dict[str, tuple[str, str]] = {
 LAWS: dict[str, tuple[str, str]] = {
     "steps": ("audited steps", ""),
     "first_law_residual": ("largest first-law residual |ΔE − W − Q|", "energy"),
-    "entropy_production": ("smallest entropy production of a step", "nats"),
+    "entropy_production": ("smallest entropy production of a step", "amount of entropy"),
     "energy_scale": ("energy scale of the machine", "energy"),
 }
 """Meaning and unit of the known entries of the audit."""
@@ -50,6 +50,7 @@ UNDEFINED = {
     "engine": "no efficiency without heat from the hot bath",
     "refrigerator": "no COP unless heat leaves the cold bath and work is consumed",
     "demon": "no ratio unless heat is turned into work and a record is kept",
+    "cell": "no ratio unless power is delivered",
 }
 """When there is no efficiency, by ``Words.kind``."""
 
@@ -187,7 +188,9 @@ def _plain(value: Any) -> str:
 
 def _unit(name: str, units: Units) -> str:
     if name == "entropy":
-        return f"nats {units.rate}"
+        return units.entropy_rate
+    if name == "amount of entropy":
+        return units.entropy
     return getattr(units, name) if name in ("time", "energy", "power", "rate") else name
 
 
