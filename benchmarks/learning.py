@@ -76,6 +76,8 @@ TASKS: dict[str, Task] = {
     "feedback demon, c = 0.8": Task("szilard/FeedbackDemon-v0", "Erdman2024", {"weight": 0.8}),
     "two-qubit demon": Task("szilard/TwoQubitDemon-v0", "both"),
     "ferroelectric engine": Task("szilard/FerroelectricEngine-v0", "BaTiO3"),
+    "electrocaloric cooler": Task("szilard/ElectrocaloricCooler-v0", "BaTiO3"),
+    "self-cycling cell": Task("szilard/SelfCyclingCell-v0", "S2"),
     "dead-time demon, raw record": Task("szilard/DeadTimeDemon-v0", "default", {**_BLACK_BOX, "history": 32}),
     "feedback demon, c = 1, raw record": Task("szilard/FeedbackDemon-v0", "Erdman2024", {**_BLACK_BOX, "history": 16}),
 }
