@@ -285,8 +285,7 @@ class Cell(Machine):
         self, x: FloatArray, theta: FloatArray, values: FloatArray, choice: IntArray, h: float | FloatArray
     ) -> tuple[Ledger, np.ndarray]:
         """One sub-step by Newton's method: the ledger, and which cells have no solution yet."""
-        single = len(theta) == 1 and self.takes_numbers
-        found = (newton.solve_one if single else newton.solve)(self, x, theta, values, choice, h)
+        found = newton.solve(self, x, theta, values, choice, h)
         n, (new, flows, conductances, failed) = self.n_x, found
         heat = h * conductances * ((self.temperatures - self.ambient)[:, None] - flows[0])
         heat[-1] -= h * flows[2]
@@ -312,6 +311,20 @@ class Cell(Machine):
         warming = (h * (produced - given) - t_mean * ordered) / self.heat_capacity
         residuals = [a - h * b for a, b in zip(change, flow.rates, strict=True)]
         return [*residuals, new[n] - old[n] - warming, above, flow.delivered, flow.outside, *flow.dissipation]
+
+    def slopes(
+        self, old: Array, new: Array, values: Any, choice: Any, h: Array, conductances: Any
+    ) -> newton.Rows | None:
+        """Derivatives of the residuals of ``terms`` with respect to ``new``, row by row; ``None``: by the complex step.
+
+        A cell that writes them out is solved faster; what is solved is ``terms``.
+        """
+        return None
+
+    @cached_property
+    def scale_list(self) -> list[float]:
+        """``scales`` as plain numbers."""
+        return self.scales.tolist()
 
     @cached_property
     def bath_list(self) -> list[float]:

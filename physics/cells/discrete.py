@@ -37,6 +37,13 @@ def sinh(x: Array) -> Array:
     return cmath.sinh(x) if isinstance(x, complex) else np.sinh(x)
 
 
+def cosh(x: Array) -> Array:
+    """Of a number or of an array."""
+    if isinstance(x, float):
+        return math.cosh(x)
+    return cmath.cosh(x) if isinstance(x, complex) else np.cosh(x)
+
+
 def sqrt(x: Array) -> Array:
     """Of a positive number (but for an infinitesimal imaginary part) or of an array."""
     if isinstance(x, float):

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.optimize import brentq
@@ -25,16 +25,13 @@ from ..control import ControlSpace, FloatArray, IntArray, Range
 from ..machine import parameter
 from ..portrait import Portrait
 from ..validation import ParameterError, check_positive, check_range
+from . import double_layer_step
 from .cell import K_E, Flow
-from .discrete import Array, Scalar, exp, half_square, log, log_series, sinh, sqrt
+from .discrete import Array, Scalar, exp, half_square, sinh, sqrt
+from .double_layer_step import FROZEN, S_FROZEN, shares, x_log_x
 from .electrical import ElectricalCell
 from .pacing import Fast
-
-FROZEN = 1e-6
-"""Filling, or rest, below which the cathode stores nothing that counts."""
-
-S_FROZEN = float(logit(1.0 - FROZEN))
-"""The same as a logit."""
+from .slopes import Rows
 
 
 @dataclass(frozen=True)
@@ -176,7 +173,7 @@ class DoubleLayerCell(ElectricalCell):
         inside = (x > self.binodal) & (x < 1.0 - self.binodal)
         return np.where(inside, 0.0, -K_E * (s + self.w * (1.0 - 2.0 * x)))
 
-    def _mixing_gradient(self, s0: Array, s1: Array) -> Array:
+    def mixing_gradient(self, s0: Array, s1: Array) -> Array:
         """Discrete gradient of s_mix with respect to x, from divided differences of y ln y on either side.
 
         Where the cathode is all but full or empty, the derivative at the end: the filling follows the potential within
@@ -184,7 +181,7 @@ class DoubleLayerCell(ElectricalCell):
         is concave: s(x1) - s(x0) >= s'(x1) (x1 - x0).
         """
         b = self.binodal
-        (x0, y0), (x1, y1) = _shares(s0), _shares(s1)
+        (x0, y0), (x1, y1) = shares(s0), shares(s1)
         if isinstance(s1, Scalar):
             if min(x0, y0) < FROZEN:
                 return -K_E * (s1 + self.w * (y1 - x1))
@@ -210,10 +207,10 @@ class DoubleLayerCell(ElectricalCell):
 
     def _divided(self, y0: Array, y1: Array) -> Array:
         """Divided difference of -(k/e) [y ln y + (1-y) ln(1-y) + w y (1-y)]."""
-        return -K_E * (_x_log_x(y0, y1) - _x_log_x(1.0 - y0, 1.0 - y1) + self.w * (1.0 - y0 - y1))
+        return -K_E * (x_log_x(y0, y1) - x_log_x(1.0 - y0, 1.0 - y1) + self.w * (1.0 - y0 - y1))
 
     def amounts(self, x0: Array, x1: Array) -> Sequence[Array]:
-        (a0, b0), (a1, b1) = _shares(x0[2]), _shares(x1[2])
+        (a0, b0), (a1, b1) = shares(x0[2]), shares(x1[2])
         if isinstance(a1, Scalar):
             return x1[0] - x0[0], x1[1] - x0[1], a1 - a0 if a0 < 0.5 else b0 - b1, x1[3] - x0[3]
         filling = np.where(np.real(a0) < 0.5, a1 - a0, b0 - b1)
@@ -232,7 +229,7 @@ class DoubleLayerCell(ElectricalCell):
     def gradients(self, x0: Array, x1: Array, values: FloatArray) -> tuple[Sequence[Array], Sequence[Array]]:
         v_a, v_c = half_square(x0[0], x1[0]) / self.C_A, half_square(x0[1], x1[1]) / self.C_C
         nothing = 0.0 * v_a
-        s_x = self.Q_cap * (self.e_C + self._mixing_gradient(x0[2], x1[2]))
+        s_x = self.Q_cap * (self.e_C + self.mixing_gradient(x0[2], x1[2]))
         u_x = nothing - (self.E_C0 - self.e_C * self.T_r) * self.Q_cap
         return (v_a, v_c, u_x, nothing - self.E_A), (nothing, nothing, s_x, nothing)
 
@@ -258,7 +255,7 @@ class DoubleLayerCell(ElectricalCell):
         v_a, v_c, f_x, f_q = forces
         a_a, a_c = -f_q - v_a, -f_x / self.Q_cap - v_c
         half = 0.5 / (K_E * temperature)
-        (a0, b0), (a1, b1) = _shares(x0[2]), _shares(x1[2])
+        (a0, b0), (a1, b1) = shares(x0[2]), shares(x1[2])
         j_a = 2.0 * self.i0_A * sinh(half * a_a)
         j_c = 4.0 * self.i0_C * sqrt(0.25 * (a0 + a1) * (b0 + b1)) * sinh(half * a_c)
         r = self.resistance(temperature)
@@ -300,40 +297,10 @@ class DoubleLayerCell(ElectricalCell):
         return np.full((1, len(choice)), self.K)
 
     def fast(self, x: FloatArray, theta: FloatArray, values: FloatArray, choice: IntArray) -> Fast:
-        """The double layers, in units of kT/e, and the temperature, in units of 10 K.
+        return double_layer_step.fast(self, x, theta, values, choice)
 
-        The filling relaxes with the double layer of the cathode; where it is all but full or empty it follows at once.
-        """
-        q_a, q_c, s, _ = x
-        t = self.T_a + theta
-        unit = K_E * t
-        v_a, v_c, r = q_a / self.C_A, q_c / self.C_C, self.resistance(t)
-        a_a = self.E_A - v_a
-        a_c = self.E_C0 + self.e_C * (t - self.T_r) + t * self.mixing_slope(s) - v_c
-        i_a, i_c = 2.0 * self.i0_A, 2.0 * self.i0_C / np.cosh(0.5 * s)
-        j_a, j_c = i_a * np.sinh(0.5 * a_a / unit), i_c * np.sinh(0.5 * a_c / unit)
-        current = self.drawn(v_a + v_c, r, values, choice)
-        # the current follows the voltage only where it is limited
-        g_r = np.where(current == values[0], 0.0, 1.0 / r)
-        g_a, g_c = (0.5 / unit * np.hypot(i, j) for i, j in ((i_a, j_a), (i_c, j_c)))
-        entropic = t * (self.e_C + self.mixing_slope(s)) * j_c
-        warming = r * current**2 + j_a * a_a + j_c * a_c - entropic - self.K * theta
-        stiffness = np.abs(self.filling_slope(s, unit)) / self.Q_cap
-        j_c, g_c = (np.where(np.abs(s) > S_FROZEN, 0.0, a) for a in (j_c, g_c))
-        return Fast(
-            np.stack([
-                (j_a - current) / (self.C_A * unit), (j_c - current) / (self.C_C * unit), warming / (10.0 * self.C_th)
-            ]),
-            np.stack([
-                (g_a + g_r) / self.C_A, (g_c + g_r) / self.C_C + g_c * stiffness, np.full(len(t), self.K / self.C_th)
-            ]),
-        )  # fmt: skip
-
-    def filling_slope(self, s: FloatArray, unit: FloatArray) -> FloatArray:
-        """dE_C/dx, V, from the logit of the filling; zero between the binodal compositions."""
-        x = expit(s)
-        inside = (x > self.binodal) & (x < 1.0 - self.binodal)
-        return np.where(inside, 0.0, -unit * ((2.0 * np.cosh(0.5 * s)) ** 2 - 2.0 * self.w))
+    def slopes(self, old: Array, new: Array, values: Any, choice: Any, h: Array, conductances: Any) -> Rows:
+        return double_layer_step.slopes(self, old, new, values, choice, h, conductances)
 
     @property
     def first_sub_step(self) -> float:
@@ -394,20 +361,3 @@ class DoubleLayerCell(ElectricalCell):
     def observation_bounds(self) -> tuple[FloatArray, FloatArray]:
         wide = np.array([1e4, 1e4, 1e4, 1e4, 1e4, 1.0])
         return -wide, wide
-
-
-def _shares(s: Array) -> tuple[Array, Array]:
-    """Filling x and rest 1 - x, both to full relative precision; complex arguments too."""
-    return 1.0 / (1.0 + exp(-s)), 1.0 / (1.0 + exp(s))
-
-
-def _x_log_x(y0: Array, y1: Array) -> Array:
-    """Divided difference of y ln y: ln y0 + r ln r/(r - 1) with the ratio r = y1/y0."""
-    r = y1 / y0
-    d = r - 1.0
-    series = 1.0 + log_series(d)
-    if isinstance(d, Scalar):
-        return log(y0) + (series if abs(d.real) < 1e-3 else r * log(r) / d)
-    near = np.abs(np.real(d)) < 1e-3
-    safe = np.where(near, 2.0, r)
-    return np.log(y0) + np.where(near, series, safe * np.log(safe) / (safe - 1.0))

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from .cell import EPSILON_0, Flow
 from .discrete import Array, half_square
 from .electrical import ElectricalCell
 from .landau import Landau
+from .slopes import Rows, capacitor
 
 
 @dataclass(frozen=True)
@@ -212,6 +213,11 @@ class FerroelectricCapacitor(ElectricalCell):
         heat = share * self.rho * (rates * rates).sum(axis=0)
         charging = -current - self.A * rates.mean(axis=0)
         return Flow([*rates, charging], [heat], current * voltage - loss, loss)
+
+    def slopes(self, old: Array, new: Array, values: Any, choice: Any, h: Array, conductances: Any) -> Rows | None:
+        if self.n_domains > 1:
+            return None
+        return capacitor(self, old, new, values, choice, h, conductances)
 
     def conductances(self, values: FloatArray, choice: IntArray) -> FloatArray:
         return np.stack([np.full(len(choice), self.K), np.zeros(len(choice))])

@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -35,6 +35,7 @@ from .cell import K_E, Flow
 from .discrete import Array, exp, half_square, log_of_rest
 from .self_cycling_parameters import SOURCES as SOURCES
 from .self_cycling_parameters import SelfCyclingParameters
+from .slopes import Rows, self_cycling
 
 USABLE = 0.99
 """Share of the anode's fuel that can be used: with less than 1 % left the cell counts as used up."""
@@ -116,7 +117,8 @@ class SelfCyclingCell(SelfCyclingParameters):
 
     # ---- the cell ---------------------------------------------------------------------------------------------
 
-    def _named(self, values: FloatArray, name: str, otherwise: float) -> FloatArray | float:
+    def named(self, values: Any, name: str, otherwise: float) -> Any:
+        """Control ``name``, or ``otherwise`` without it."""
         for j, r in enumerate(self.control_space.ranges):
             if r.name == name:
                 return values[j]
@@ -124,7 +126,7 @@ class SelfCyclingCell(SelfCyclingParameters):
 
     def stored(self, x: FloatArray, values: FloatArray) -> FloatArray:
         q_a, y, q_c, xi_a, xi_c = x
-        tc = self._named(values, "Tc", self.Tc)
+        tc = self.named(values, "Tc", self.Tc)
         u = (q_a - y) ** 2 / (2.0 * self.C_A) + q_c**2 / (2.0 * self.C_C)
         u = u + self.well.stored(y, tc) + self.V_b * y
         if self.fuelled:
@@ -140,7 +142,7 @@ class SelfCyclingCell(SelfCyclingParameters):
         return s
 
     def gradients(self, x0: Array, x1: Array, values: FloatArray) -> tuple[Sequence[Array], Sequence[Array]]:
-        tc = self._named(values, "Tc", self.Tc)
+        tc = self.named(values, "Tc", self.Tc)
         v_a = (half_square(x0[0], x1[0]) - half_square(x0[1], x1[1])) / self.C_A
         well = self.well.stored_gradient(x0[1], x1[1], tc) + self.V_b
         s_y = self.well.order_gradient(x0[1], x1[1])
@@ -162,7 +164,7 @@ class SelfCyclingCell(SelfCyclingParameters):
         return voltage, self.R_i / self._activated(self.T_a + state[:, 5], self.E_ion)
 
     def drawn(self, voltage: Array, resistance: Array, values: FloatArray, choice: IntArray) -> Array:
-        return (voltage - self._named(values, "V_ext", 0.0)) / (resistance + 10.0 ** values[0])
+        return (voltage - self.named(values, "V_ext", 0.0)) / (resistance + 10.0 ** values[0])
 
     def flow_with(
         self,
@@ -206,6 +208,9 @@ class SelfCyclingCell(SelfCyclingParameters):
         if self.energy_source == "two_bath":
             return self.K * np.stack([choice == 0, choice == 1])
         return np.full((1, len(choice)), self.K)
+
+    def slopes(self, old: Array, new: Array, values: Any, choice: Any, h: Array, conductances: Any) -> Rows:
+        return self_cycling(self, old, new, values, choice, h, conductances)
 
     def admissible(self, x: FloatArray) -> np.ndarray:
         return (x[3] < self.N0_A) & (x[4] < self.N0_C) & (abs(x[1]) < self.well.limit)
