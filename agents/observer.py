@@ -5,10 +5,11 @@ hidden, for any given control, so a state x of a few numbers can be followed thr
 
     x' = M(a) x + v(a) + L(a) [q - R(a) x - r(a)],
 
-where a is what was done in a step and q what the meters showed of it: the heat that it moved, or the outcomes of a
-machine with detectors. The bracket is what the prediction missed. The maps M, v, R, r, L are one small network of a,
-trained to make the bracket small: a supervised problem, with far more to learn from than the reward. Fixed features of
-a history cannot replace it, because products of many M are no simple function of the last rows.
+where a is what was done in a step and q what the meters showed of it: the heat that it moved, the outcomes of a
+machine with detectors, or the readings of a cell's instruments. The bracket is what the prediction missed. The maps
+M, v, R, r, L are one small network of a, trained to make the bracket small: a supervised problem, with far more to
+learn from than the reward. Fixed features of a history cannot replace it, because products of many M are no simple
+function of the last rows.
 
 Of an outcome +-1 the prediction of least squared error is its mean given the past, so R x + r becomes the statistics
 of the outcomes, and their variance is the error that is left. A projective outcome y of one qubit is followed exactly:
@@ -53,8 +54,8 @@ class ObserverFeatures(FourierFeatures):
 
     Args:
         n_observed: numbers of an observation.
-        layout: steps N, continuous controls m, choices n and meters (baths B, detectors D) of the rows, as
-            ``HistoryLayout``; at least one meter.
+        layout: steps N, continuous controls m, choices n and meters (baths B, detectors D, instruments R) of the rows,
+            as ``HistoryLayout``; at least one meter.
         n_frequencies: number of random frequencies.
         scale: standard deviation of the frequencies that four inputs would have.
     """

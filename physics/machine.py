@@ -119,8 +119,7 @@ class Machine(ABC):
     def power_weights(self) -> FloatArray:
         """Weights g, shape (B,), with P = sum_b g_b J_b as a long-run average.
 
-        All ones for an engine (its internal energy is bounded, so all heat becomes work); the coldest bath alone for
-        a refrigerator.
+        All ones for an engine, whose energy is bounded: all heat is work. Of a refrigerator the coldest bath alone.
         """
         if not self.is_refrigerator:
             return np.ones(len(self.betas))
