@@ -10,10 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch as th
 from stable_baselines3 import PPO
 
-from szilard.agents.vec_env import SB3VecEnv
 from szilard.envs.encodings import EncodeVectorAction
 from szilard.envs.machine_env import MachineVectorEnv
 from szilard.envs.rewards import Reward
@@ -25,14 +23,6 @@ from szilard.physics.machine import Machine
 from szilard.physics.machines import detachable_demon as demon
 from szilard.physics.machines.feedback_demon import FeedbackDemon
 from szilard.physics.machines.two_qubit_demon import TwoQubitDemon
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Any:
-    before = th.get_num_threads()
-    th.set_num_threads(1)
-    yield
-    th.set_num_threads(before)
 
 
 @dataclass(frozen=True)
@@ -52,6 +42,8 @@ class NetHeat(Reward):
         return "net_heat"
 
 
+Adversary = Callable[..., PPO]
+
 CASES: dict[str, tuple[Machine, float, int, dict[str, Any]]] = {
     "two qubits": (TwoQubitDemon(), 0.3, 3, {"gamma": 0.9, "ent_coef": 0.01}),
     "projective": (FeedbackDemon(), 0.2, 9, {"gamma": 0.95, "ent_coef": 0.03}),
@@ -64,20 +56,8 @@ def environment(name: str, price: float, num: int, episode: int | None) -> Encod
     return EncodeVectorAction(MachineVectorEnv(machine, dt, num, episode, NetHeat(price)), "discrete", levels)
 
 
-def trained(name: str, price: float, steps: int = 60_000) -> PPO:
-    model = PPO(
-        "MlpPolicy",
-        SB3VecEnv(environment(name, price, 128, 50)),
-        learning_rate=3e-3,
-        n_steps=16,
-        batch_size=512,
-        n_epochs=4,
-        policy_kwargs={"net_arch": [32, 32]},
-        seed=0,
-        device="cpu",
-        **CASES[name][3],
-    )
-    return model.learn(steps, log_interval=10**6)
+def trained(adversary: Adversary, name: str, price: float) -> PPO:
+    return adversary(environment(name, price, 128, 50), 60_000, **CASES[name][3])
 
 
 @dataclass(frozen=True)
@@ -113,8 +93,8 @@ def run(name: str, model: PPO, deterministic: bool, steps: int = 250) -> Run:
 
 
 @pytest.mark.parametrize("name", list(CASES))
-def test_a_trained_adversary_fails(name: str) -> None:
-    model = trained(name, price=1.0)
+def test_a_trained_adversary_fails(name: str, adversary: Adversary) -> None:
+    model = trained(adversary, name, price=1.0)
     for deterministic in (True, False):
         found = run(name, model, deterministic)
         # what it holds at the end, it has not earned
@@ -127,8 +107,8 @@ def test_a_trained_adversary_fails(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", list(CASES))
-def test_the_same_adversary_earns_where_information_is_too_cheap(name: str) -> None:
-    found = run(name, trained(name, price=0.25), deterministic=True)
+def test_the_same_adversary_earns_where_information_is_too_cheap(name: str, adversary: Adversary) -> None:
+    found = run(name, trained(adversary, name, price=0.25), deterministic=True)
     mean, error = found.net(0.25)
     assert mean > 10 * error
     assert mean > 5.0  # nats: far more than any change of entropy

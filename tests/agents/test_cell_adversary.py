@@ -6,31 +6,23 @@ the exergy that it started with. The same learner with the same effort is paid b
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pytest
-import torch as th
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stable_baselines3 import PPO
 
-from szilard.agents.vec_env import SB3VecEnv
 from szilard.envs.encodings import EncodeVectorAction
 from szilard.envs.machine_env import MachineVectorEnv
 from szilard.physics.cells.self_cycling_cell import SelfCyclingCell
 from szilard.physics.control import FloatArray
 
+Adversary = Callable[..., PPO]
+
 DT = 10.0
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Any:
-    before = th.get_num_threads()
-    th.set_num_threads(1)
-    yield
-    th.set_num_threads(before)
 
 
 def environment(source: str, num: int, episode: int | None = None) -> EncodeVectorAction:
@@ -38,20 +30,8 @@ def environment(source: str, num: int, episode: int | None = None) -> EncodeVect
     return EncodeVectorAction(MachineVectorEnv(machine, DT, num, episode, "power"))
 
 
-def trained(source: str, steps: int = 24_000) -> PPO:
-    model = PPO(
-        "MlpPolicy",
-        SB3VecEnv(environment(source, 128, 50)),
-        learning_rate=3e-3,
-        n_steps=16,
-        batch_size=512,
-        n_epochs=4,
-        gamma=0.95,
-        policy_kwargs={"net_arch": [32, 32]},
-        seed=0,
-        device="cpu",
-    )
-    return model.learn(steps, log_interval=10**6)
+def trained(adversary: Adversary, source: str) -> PPO:
+    return adversary(environment(source, 128, 50), 24_000, gamma=0.95)
 
 
 @dataclass(frozen=True)
@@ -76,8 +56,8 @@ def run(source: str, choose: Any, steps: int = 250, num: int = 64) -> Run:
     return Run(work, loss, lost)
 
 
-def test_a_trained_adversary_gets_no_work_out_of_nothing() -> None:
-    model = trained("none")
+def test_a_trained_adversary_gets_no_work_out_of_nothing(adversary: Adversary) -> None:
+    model = trained(adversary, "none")
     for deterministic in (True, False):
         found = run("none", lambda seen, d=deterministic: model.predict(seen, deterministic=d)[0])
         assert found.work.max() <= 1e-9
@@ -86,8 +66,8 @@ def test_a_trained_adversary_gets_no_work_out_of_nothing() -> None:
     assert found.work.mean() > -20.0
 
 
-def test_the_same_adversary_is_paid_by_a_cell_with_fuel() -> None:
-    model = trained("chemical")
+def test_the_same_adversary_is_paid_by_a_cell_with_fuel(adversary: Adversary) -> None:
+    model = trained(adversary, "chemical")
     found = run("chemical", lambda seen: model.predict(seen, deterministic=True)[0])
     machine = SelfCyclingCell()
     duration = 250 * DT

@@ -20,14 +20,6 @@ from szilard.experiments.config import RunConfig
 from szilard.physics.validation import ParameterError
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Any:
-    before = th.get_num_threads()
-    th.set_num_threads(1)
-    yield
-    th.set_num_threads(before)
-
-
 def built(algorithm: str = "hybrid_sac", seen: dict[str, Any] | None = None, **hyperparameters: Any) -> Any:
     small = {"learning_starts": 40, "batch_size": 16, "gradient_steps": 1} if algorithm != "ppo" else {}
     config = {

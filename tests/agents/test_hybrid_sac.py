@@ -25,14 +25,6 @@ from szilard.physics.machines.two_level import TwoLevelEngine
 from szilard.physics.validation import ParameterError
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Any:
-    before = th.get_num_threads()
-    th.set_num_threads(1)
-    yield
-    th.set_num_threads(before)
-
-
 def bridge(num: int = 4, env_id: str = "TwoLevelEngine-v0", **settings: Any) -> SB3VecEnv:
     return SB3VecEnv(EncodeVectorAction(szilard.make_vec(env_id, num, max_episode_steps=50, **settings)))
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 import torch as th
 
 from szilard.agents.evaluation import evaluate
@@ -29,14 +28,6 @@ def config(**run: Any) -> RunConfig:
             "run": {"tensorboard": False, **run},
         }
     )
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Any:
-    before = th.get_num_threads()
-    th.set_num_threads(1)
-    yield
-    th.set_num_threads(before)
 
 
 def test_it_trains_on_the_raw_record(tmp_path: Path) -> None:
