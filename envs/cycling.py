@@ -21,14 +21,12 @@ from ..physics.cells.cycler.solution import Solution
 from ..physics.cells.cycler.steps import Repeat, Step
 from ..physics.cells.electrical import ElectricalCell
 from ..physics.control import FloatArray
-from .style import GREY, INK, PAGE, SERIES, add_axes, bath_looks, new_figure, styled
+from .style import GREY, INK, PAGE, PREFIXES, SERIES, add_axes, bath_looks, new_figure, prefix, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PREFIXES = ((1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
-"""SI prefixes of axes."""
 TIMES = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 """Units of time, for runs of at least three of them; below that seconds have a prefix."""
 MOST_MARKS = 12
@@ -172,8 +170,8 @@ def _prefix(values: FloatArray, unit: str) -> tuple[float, str]:
     largest = float(np.abs(values).max(initial=0.0))
     if largest == 0.0:
         return 1.0, unit
-    scale, prefix = next((p for p in PREFIXES if largest >= p[0] * (1.0 - 1e-9)), PREFIXES[-1])
-    return scale, prefix + unit
+    step = prefix(largest * (1.0 + 1e-9), unit)
+    return 10.0**step, PREFIXES[step] + unit
 
 
 def _in_time(time: FloatArray) -> tuple[FloatArray, str]:

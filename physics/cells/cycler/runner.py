@@ -154,11 +154,7 @@ class Runner:
         while not reason:
             last = min(h, longest) >= (whole - lasted) * (1.0 - 1e-9)
             h = whole - lasted if last else min(h, longest)
-            try:
-                point, done = attempt(driven, self._point, demand, h, self._choice)
-                error = pace.error(self._point, point, h)
-            except StepError:
-                point, done, error = self._point, None, math.inf
+            point, done, error = self._attempt(driven, pace, demand, h)
             if done is None or error > 1.0:
                 h *= pace.factor(error)
                 if h < SMALLEST * max(lasted, driven.energy_scale / driven.power_unit):
@@ -177,6 +173,14 @@ class Runner:
         self._endings.append(begin.ended(len(self._recorder) - 1, reason))
         return reason
 
+    def _attempt(self, driven: DrivenCell, pace: Pace, demand: float, h: float) -> tuple[Point, Ledger | None, float]:
+        """A step of length ``h`` (s): where it leads, ledger and error; none and infinite without a solution."""
+        try:
+            point, done = attempt(driven, self._point, demand, h, self._choice)
+            return point, done, pace.error(self._point, point, h)
+        except StepError:
+            return self._point, None, math.inf
+
     def _drive(self, step: DriveCycle) -> None:
         """A current profile, linear between its points."""
         driven = DrivenCell(self.cell, "current", ramp=True)
@@ -191,11 +195,7 @@ class Runner:
                 last = min(h, longest) >= (whole - lasted) * (1.0 - 1e-9)
                 h = whole - lasted if last else min(h, longest)
                 demand = i1 if last else i0 + (i1 - i0) * (lasted + h) / whole
-                try:
-                    point, done = attempt(driven, self._point, demand, h, self._choice)
-                    error = pace.error(self._point, point, h)
-                except StepError:
-                    point, done, error = self._point, None, math.inf
+                point, done, error = self._attempt(driven, pace, demand, h)
                 if done is None or error > 1.0:
                     h *= pace.factor(error)
                     if h < SMALLEST * whole:
