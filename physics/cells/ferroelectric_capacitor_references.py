@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -19,22 +18,20 @@ CELL = FerroelectricCapacitor()
 
 
 @cache
-def _drop(resistor: float) -> float:
-    """Largest voltage before the mean polarisation crosses zero, minus the smallest one after that, at +5.4 V."""
-    cell = replace(CELL, R=resistor)
-    # the switching time scales with R
-    dt = 50e-9 * resistor / 50e3
+def _extrema() -> tuple[float, float]:
+    """Largest voltage before the polarisation crosses zero, and the smallest one after that, at +5.4 V."""
+    cell, dt = CELL, 10e-9
     state = np.concatenate([cell.start(), [0.0, 0.0]])[None]
     control = Control(np.array([[5.4]]), np.zeros(1, dtype=np.int64))
     voltage, charge = [0.0], [float(state[0, 0])]
-    for _ in range(500):
+    for _ in range(1300):
         state, _flows = cell.step(state, control, dt)
         voltage.append(float(cell.voltage(state)[0]))
         charge.append(float(state[0, 0]))
     v = np.array(voltage)
     crossed = int(np.argmax(np.array(charge) > 0.0))
     top = int(np.argmax(v[:crossed]))
-    return float(v[top] - v[top:].min())
+    return float(v[top]), float(v[top:].min())
 
 
 @cache
@@ -89,8 +86,11 @@ FERROELECTRIC_CAPACITOR_REFERENCES: tuple[Reference, ...] = (
     Reference("FC-C_F", "capacitance of the film at P = 0, F", -1.0104e-10, 5e-15, KHAN,
               lambda: CELL.A / CELL.L / float(CELL.landau.stiffness(0.0, CELL.T_a))),
     # sampling and the steps of the integrator: second order in dt
-    Reference("FC-drop", "fall of the voltage while the film switches, V", 4.7945, 1e-3, KHAN, lambda: _drop(50e3)),
-    Reference("FC-W", "work of the source, J", 1.71713e-8, 5e-12, KHAN, lambda: _run()[0]),
-    Reference("FC-Q_R", "heat of the resistor, J", 1.68758e-8, 5e-12, KHAN, lambda: _run()[1]),
-    Reference("FC-Q", "heat to the bath, J", 3.73351e-10, 4e-13, KHAN, lambda: _run()[2]),
+    Reference("FC-top", "voltage from which it falls while the film switches, V", 2.4804, 6e-5, KHAN,
+              lambda: _extrema()[0]),
+    Reference("FC-bottom", "voltage to which it falls, V", -2.3140, 6e-5, KHAN, lambda: _extrema()[1]),
+    Reference("FC-drop", "fall of the voltage, V", 4.7945, 6e-5, KHAN, lambda: _extrema()[0] - _extrema()[1]),
+    Reference("FC-W", "work of the source, J", 1.71713e-8, 6e-14, KHAN, lambda: _run()[0]),
+    Reference("FC-Q_R", "heat of the resistor, J", 1.68758e-8, 6e-14, KHAN, lambda: _run()[1]),
+    Reference("FC-Q", "heat to the bath, J", 3.73351e-10, 6e-15, KHAN, lambda: _run()[2]),
 )  # fmt: skip
