@@ -326,8 +326,9 @@ def compare(
         weight: weight c of the objective c P/P0 - (1 - c) D/D0 that contenders are ranked by.
     """
     certificate = certified(machine, dt, weight)
-    best = Contender(best_label(machine), best_agent(certificate))
-    contenders = [*learned, best, *reference_contenders(entry, machine, dt, seed, weight)]
+    contenders = [*learned, *reference_contenders(entry, machine, dt, seed, weight)]
+    if not math.isnan(certificate.lower):  # else nothing counts as the best
+        contenders.append(Contender(best_label(machine), best_agent(certificate)))
     rows = [measure(c, machine, dt, certificate, seed) for c in contenders]
     rows.sort(key=lambda row: -row.objective)
     return Comparison(entry.id, machine, dt, tuple(rows), certificate)

@@ -319,7 +319,9 @@ def _diagram_legend(figure: Figure, machine: Machine, equilibria: bool, incomple
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    handles = [*_choice_handles(machine), Line2D([], [], color=INK, linewidth=0.9, linestyle=":", label="switch")]
+    handles = _choice_handles(machine)
+    if len(machine.ramped) < machine.control_space.n_values:
+        handles.append(Line2D([], [], color=INK, linewidth=0.9, linestyle=":", label="switch"))
     if not isinstance(machine, AffineMachine):
         handles += guide_handles(machine)
     elif equilibria:

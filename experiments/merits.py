@@ -53,18 +53,19 @@ def columns_of(machine: Machine, certificate: Certificate) -> tuple[Column, ...]
     The names of SI quantities have their units, as ``"power [W]"``.
     """
     words, aim, noisy = words_of(machine), goal(certificate.upper, machine), machine.is_stochastic
+    # the efficiency of a film is less than a per cent, and its COP several hundred
+    digits = -4 if machine.natural_units == "SI" else 4
     columns = [Column("power", words.power_tag, words.power, -5 if noisy else -7)]
     if noisy:
         columns.append(Column("power_error", f"{words.power_tag}_error", "± error", -2))
     if certificate.weight < 1.0:
         columns.append(Column("objective", "objective", f"r_c, c = {certificate.weight:g}", -5 if noisy else -7))
-    columns += [
-        Column("percent", aim.tag, f"% of {aim.name}", 2),
-        # of a film it is less than a per cent, and the COP several hundred
-        Column("efficiency", words.efficiency_tag, words.efficiency, -4 if machine.natural_units == "SI" else 4),
-    ]
-    if words.ratio != words.efficiency:  # of a demon the bound is 1
-        columns.append(Column("efficiency_ratio", f"{words.efficiency_tag}_ratio", words.ratio, 4))
+    columns.append(Column("percent", aim.tag, f"% of {aim.name}", 2))
+    has_efficiency = carnot_bound(machine) > 0.0  # else there is but one temperature, and no fuel
+    if has_efficiency:
+        columns.append(Column("efficiency", words.efficiency_tag, words.efficiency, digits))
+    if has_efficiency and words.ratio != words.efficiency:  # of a demon the bound is 1
+        columns.append(Column("efficiency_ratio", f"{words.efficiency_tag}_ratio", words.ratio, digits))
     if noisy:
         columns.append(Column("dissipation_rate", words.dissipation_tag, words.dissipation, -5))
         columns.append(Column("read_fraction", "read_fraction", "steps that read", 4))

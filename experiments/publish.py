@@ -86,7 +86,7 @@ def shown_cycles(comparison: Comparison) -> dict[str, LimitCycle]:
     rows = [*([learned] if learned else []), *(row for row in comparison.rows if not row.contender.group)]
     shown: dict[str, LimitCycle] = {}
     for row in rows:
-        limit = _limit_cycle(row, comparison)
+        limit = _limit_cycle(row, comparison.machine, comparison.dt)
         known = any(limit is not None and _same(limit, other) for other in shown.values())
         # doing nothing and wasting energy have no diagram worth looking at
         if limit is not None and limit.power > 0 and not known and len(shown) < SHOWN_CYCLES:
@@ -94,11 +94,11 @@ def shown_cycles(comparison: Comparison) -> dict[str, LimitCycle]:
     return shown
 
 
-def _limit_cycle(row: Row, comparison: Comparison) -> LimitCycle | None:
+def _limit_cycle(row: Row, machine: Machine, dt: float) -> LimitCycle | None:
     """The limit cycle of a contender; of a film one that is recorded."""
-    machine, found = comparison.machine, row.evaluation
+    found = row.evaluation
     if isinstance(machine, FerroelectricEngine) and found.power > 0.0 and math.isfinite(found.period):
-        return recorded_orbit(row.contender, machine, comparison.dt, found.period)
+        return recorded_orbit(row.contender, machine, dt, found.period)
     return found.limit_cycle
 
 
@@ -120,6 +120,15 @@ def render(run: LearnedRun, path: Path) -> Path:
         both = (who, Contender(best_label(machine), best_agent(certificate)))
         rows = [measure(one, machine, dt, certificate) for one in both]
         trajectories(rows, machine, dt, run.problem.weight).savefig(path, dpi=200)
+        return path
+    if isinstance(machine, FerroelectricEngine):
+        certificate = certified(machine, dt, run.problem.weight)
+        both = (who, Contender(best_label(machine), best_agent(certificate)))
+        rows = [measure(one, machine, dt, certificate) for one in both]
+        cycles = {row.contender.label: limit for row in rows if (limit := _limit_cycle(row, machine, dt)) is not None}
+        if who.label not in cycles:
+            raise ParameterError(f"run {str(run.folder.path)!r}: the policy does not settle into a limit cycle")
+        cycle_figure(cycles, units=units_of(machine), duration=_duration(cycles)).savefig(path, dpi=200)
         return path
     limit = evaluate(who.agent, machine, dt, who.encoding, who.levels, settings=who.settings).limit_cycle
     if limit is None or not isinstance(machine, AffineMachine):
@@ -200,19 +209,18 @@ def _figures(comparison: Comparison, runs: Sequence[LearnedRun]) -> dict[str, tu
         lines = {who: 100.0 * value / best for who, value in _baselines(comparison).items()} if best > 0 else {}
         where = "in long runs" if machine.is_stochastic else "in its limit cycle"
         symbol = "P" if weight == 1.0 else "r_c"
-        found["training"] = (
-            f"{_sentence(comparison.merit)} of the deterministic policy {where} during training, relative to "
-            f"{goal_words}.",
-            training_figure(
-                _curves(
-                    histories, lambda row: 100.0 * row_score(row, machine, weight) / best if best > 0 else math.nan
+        if best > 0:
+            found["training"] = (
+                f"{_sentence(comparison.merit)} of the deterministic policy {where} during training, relative to "
+                f"{goal_words}.",
+                training_figure(
+                    _curves(histories, lambda row: 100.0 * row_score(row, machine, weight) / best),
+                    lines,
+                    y_label=f"{words.power if weight == 1.0 else 'objective'} "
+                    f"${symbol}/{symbol.partition('_')[0]}_\\mathrm{{{'opt' if bounded else 'best'}}}$ (%)",
+                    name=group,
                 ),
-                lines,
-                y_label=f"{words.power if weight == 1.0 else 'objective'} "
-                f"${symbol}/{symbol.partition('_')[0]}_\\mathrm{{{'opt' if bounded else 'best'}}}$ (%)",
-                name=group,
-            ),
-        )
+            )
         known = {}
         if weight == 1.0:
             known = {"optimum, at least": lower, "optimum, at most": upper} if bounded else {best_label(machine): lower}

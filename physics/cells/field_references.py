@@ -36,6 +36,10 @@ LONGEST = 3.0
 """Longest contact of the coarse grid, in units of tau: then the film is within 5 % of the bath's temperature."""
 
 
+SLOWEST = 10.0
+"""Longest leg, in units of tau."""
+
+
 @dataclass(frozen=True)
 class Family:
     """A class of four-leg cycles.
@@ -166,14 +170,19 @@ def _climbed(machine: FerroelectricEngine, dt: float, point: _Point, weight: flo
     """The best that changes of one or two durations lead to; all in one batch, since a leg has sub-steps in common."""
     moves = np.array([m for m in product((0, -1, 1), repeat=len(point.numbers)) if sum(map(abs, m)) <= 2])
     size = np.maximum(1, point.numbers // 3)
+    # at a small weight slower is always better
+    most = max(1, round(SLOWEST * machine.tau / dt))
+    seen = {tuple(point.numbers)}
     while True:
-        rows = [(point.family, numbers) for numbers in np.maximum(1, point.numbers + moves * size)]
+        tried = np.clip(point.numbers + moves * size, 1, most)
+        rows = [(point.family, numbers) for numbers in tried]
         values, starts = _values(machine, dt, rows, weight, point.start)
         k = int(np.argmax(values))
-        if np.isneginf(values[k]):
-            return point  # none closes: no smaller change will
-        if np.isneginf(values[0]) or values[k] > values[0] + GAIN * abs(values[0]):
+        # a batch has its own sub-steps: where it prefers what another one has left, the search must not go in circles
+        better = values[k] > -np.inf and not values[k] <= values[0] + GAIN * abs(values[0])
+        if better and tuple(rows[k][1]) not in seen:
             point = _Point(point.family, rows[k][1], starts[k])
+            seen.add(tuple(point.numbers))
         elif (size == 1).all():
             return point
         else:

@@ -44,7 +44,7 @@ CELL_REFERENCES: dict[str, tuple[tuple[type[Cell], ...], CellFamily]] = {
     "alternating_baths": ((SelfCyclingCell,), load.alternating_baths),
     "square_wave": ((FerroelectricCapacitor, DoubleLayerCell), load.square_wave),
     "discharge": ((DoubleLayerCell,), load.discharge),
-    "rest": ((SelfCyclingCell, FerroelectricCapacitor, DoubleLayerCell), _rest),
+    "rest": ((FerroelectricEngine, SelfCyclingCell, FerroelectricCapacitor, DoubleLayerCell), _rest),
 }
 """The cells that a family is for, and the family, by name.
 
@@ -147,6 +147,8 @@ def settling_time(machine: Machine) -> float:
         return 20.0 * machine.tau
     if isinstance(machine, SelfCyclingCell):
         return load.SETTLED * machine.C_A * machine.R_m
+    if isinstance(machine, FerroelectricCapacitor):
+        return 20.0 * machine.heat_capacity / machine.K
     return 0.0
 
 
@@ -174,7 +176,7 @@ def _best_known(machine: Cell, dt: float, weight: float) -> BestKnown:
         found = {} if kept is None else {"stored": kept}
         if kept is None or weight < 1.0:
             names = ("brayton", "full_brayton") if machine.is_refrigerator else ("olsen", "brayton", "four_leg")
-            found |= _all(names, machine, dt, weight)
+            found |= _all((*names, "rest"), machine, dt, weight)
         how = (
             "direct search over periodic controls" if kept is not None and weight == 1.0 else "quick search over cycles"
         )

@@ -17,6 +17,7 @@ from .cell import Cell
 from .cell_protocol import CellProtocol
 from .double_layer_cell import DoubleLayerCell
 from .ferroelectric_capacitor import FerroelectricCapacitor
+from .ferroelectric_engine import COLD, FerroelectricEngine
 from .hopf import ReducedCell
 from .self_cycling_cell import SelfCyclingCell
 
@@ -73,8 +74,9 @@ def _held(cell: SelfCyclingCell, loads: FloatArray, steps: int) -> tuple[FloatAr
 
 
 def _fresh(cell: SelfCyclingCell, count: int) -> FloatArray:
-    """The usual start with the controls at rest, (K, n)."""
-    return np.tile(np.concatenate([cell.start(), [0.0], at_rest(cell)]), (count, 1))
+    """The usual start with the controls at rest, without fuel that of a cell that was never charged; (K, n)."""
+    x = cell.start() if cell.fuelled else cell.start(0.0)
+    return np.tile(np.concatenate([x, [0.0], at_rest(cell)]), (count, 1))
 
 
 def at_rest(cell: SelfCyclingCell) -> FloatArray:
@@ -192,7 +194,7 @@ def _over_periods(cell: SelfCyclingCell, run: _Run, k: int, dt: float) -> tuple[
 
 
 def rest(cell: Cell, dt: float) -> CellProtocol:
-    """Nothing is done, and in equilibrium nothing happens.
+    """Nothing is done, and in equilibrium nothing happens; a film in contact with the cold bath.
 
     Raises:
         ParameterError: for a cell with fuel, whose reactions do not rest.
@@ -201,12 +203,12 @@ def rest(cell: Cell, dt: float) -> CellProtocol:
         if cell.fuelled:
             raise ParameterError(f"energy_source = {cell.energy_source!r}: a cell with fuel does not rest")
         values = at_rest(cell)
-    elif isinstance(cell, (FerroelectricCapacitor, DoubleLayerCell)):
-        values = np.zeros(1)
+    elif isinstance(cell, FerroelectricEngine):
+        values = np.array([cell.E_low])
     else:
-        raise ParameterError(f"{cell.title}: has no rest")
-    nothing = np.zeros(len(cell.betas))
-    return CellProtocol(cell, dt, "rest", values[None], np.zeros(1, dtype=np.int64), 0.0, nothing, 0.0, dt)
+        values = np.zeros(1)
+    choice = np.array([COLD if isinstance(cell, FerroelectricEngine) else 0])
+    return CellProtocol(cell, dt, "rest", values[None], choice, 0.0, np.zeros(len(cell.betas)), 0.0, dt)
 
 
 def alternating_baths(cell: SelfCyclingCell, dt: float, weight: float = 1.0) -> CellProtocol:
@@ -223,7 +225,7 @@ def alternating_baths(cell: SelfCyclingCell, dt: float, weight: float = 1.0) -> 
     rows = [(n, load) for n in holds for load in loads]
     # of all periods a multiple, and so long that the double layers have settled
     longest = 2 * holds[-1]
-    steps = longest * max(4, math.ceil(0.7 * SETTLED * cell.C_A * cell.R_m / (longest * dt)))
+    steps = longest * max(4, math.ceil(1.5 * SETTLED * cell.C_A * cell.R_m / (longest * dt)))
     values = _held(cell, np.array([load for _, load in rows]), steps)[0]
     choice = np.array([np.arange(steps) // n % 2 for n, _ in rows]).T
     run = _run(cell, _fresh(cell, len(rows)), values, choice, dt)
