@@ -277,16 +277,20 @@ class FerroelectricCapacitor(ElectricalCell):
         return self.internal_energy(state)
 
     def initial_state(self, uniforms: FloatArray) -> FloatArray:
-        """Poled down, or without imprint up as often, at a random voltage of the same sign up to 0.3 V_max, T = T_a."""
-        down, count = self.start(), len(uniforms)
-        share = np.mod(2.0 * uniforms[:, 0], 1.0)
-        sign = np.where((uniforms[:, 0] < 0.5) | bool(self.imprint_sigma), -1.0, 1.0)  # no symmetry with imprint
-        voltage = sign * 0.3 * self.V_max * share
-        x = np.where((sign < 0.0)[:, None], down, -down)
-        grown = self.landau.equilibrium(np.abs(voltage) / self.L, np.full(count, self.T_a)) - self.remanent
-        x[:, : self.n_domains] += (sign * grown)[:, None]
-        x[:, self.n_domains] = self.C_b * voltage
-        return np.concatenate([x, np.zeros((count, 1)), voltage[:, None]], axis=1)
+        """Anywhere on the S-curve: a mean polarisation up to 1.1 of the poles, the voltage that holds it, T = T_a.
+
+        A source that controls the charge prepares also what is unstable at the voltage. From the poles alone an agent
+        would hardly ever get there: every way to the fold costs more than it pays before.
+        """
+        pole, count = self.start()[: self.n_domains], len(uniforms)
+        field = np.array(0.9 * self.V_max / self.L)
+        largest = self.remanent or float(self.landau.equilibrium(field, np.array(self.T_a)))
+        mean = 1.1 * largest * (2.0 * uniforms[:, 0] - 1.0)
+        p = mean[:, None] + (pole - pole.mean())
+        voltage = self.L * self.landau.field(p, np.full((count, 1), self.T_a)).mean(axis=1)
+        held = np.clip(voltage, -self.V_max, self.V_max)
+        rest = np.stack([self.C_b * voltage, np.zeros(count), held], axis=1)
+        return np.concatenate([p, rest], axis=1)
 
     @cached_property
     def usual_range(self) -> tuple[FloatArray, FloatArray]:

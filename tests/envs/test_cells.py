@@ -183,6 +183,37 @@ def test_negative_capacitance_pays_where_the_voltage_falls_as_the_charge_rises()
     assert 0.05 < paid.max() < 5.0
 
 
+def test_films_start_anywhere_on_the_s_curve_and_stay_there_for_a_moment() -> None:
+    env = szilard.make_vec(CAPACITOR, 64, dt=1e-9, reward="power")
+    machine: Any = env.machine
+    env.reset(seed=0)
+    start = env.kernel.state
+    env.step(start[:, -1:] / machine.V_max)
+    # the unstable branch leaves within microseconds, not at once
+    np.testing.assert_allclose(env.kernel.state[:, 0], start[:, 0], atol=1e-6)
+    stiffness = machine.landau.stiffness(start[:, 0], machine.T_a)
+    assert 0.3 < (stiffness < 0.0).mean() < 0.7
+
+
+def test_feedback_holds_a_negative_capacitance_that_no_program_holds() -> None:
+    """The square wave of half period 4 steps has an orbit of mean reward 1.0507 (Runge-Kutta): it is unstable."""
+    env = szilard.make_vec(CAPACITOR, 3)
+    machine: Any = env.machine
+    state = np.tile([-0.1238, 0.975 * machine.C_b, 1.041, -machine.V_max], (3, 1))
+    state[1, 0] += 2e-3
+    env.reset(options={"state": state})
+    sign, paid = 1.0, []
+    for t in range(120):
+        polarisation = env.kernel.state[2, 0]
+        sign = -1.0 if polarisation > 0.11 else 1.0 if polarisation < -0.11 else sign
+        program = 1.0 if t % 8 < 4 else -1.0
+        paid.append(env.step(np.array([[program], [program], [sign]]))[1])
+    on_orbit, beside, feedback = np.array(paid).T
+    assert on_orbit[:8].mean() == pytest.approx(1.0507, rel=2e-3)
+    assert beside[-40:].mean() < 0.0  # it has fallen into a pole
+    assert feedback[-40:].mean() > 1.03
+
+
 def test_the_default_reward_gives_way_to_a_weight() -> None:
     assert szilard.make_vec(CAPACITOR, weight=0.5).kernel.reward.to_spec() == "shaped_power"
     assert szilard.make_vec(CAPACITOR, reward="power").kernel.reward.to_spec() == "power"
