@@ -26,7 +26,9 @@ from .study import (
 SOURCE = "a lumped model after M. H. Braga et al., Appl. Phys. Rev. 7, 011406 (2020), known from abstract and review"
 LOAD, HOURS, STEP = 1800.0, 12.0, 10.0
 """Load (Ohm), length (h) and step (s) of the reference run."""
-LOADS = (1000.0, 1150.0, 1250.0, 1500.0, LOAD, 2200.0, 2500.0, 2790.0, 3500.0)
+BELOW, ABOVE = 1168.58, 1203.99
+"""0.99 R1 and 1.02 R1, Ohm: next to the lower edge of the window."""
+LOADS = (1000.0, 1150.0, BELOW, ABOVE, LOAD, 2200.0, 2500.0, 2788.0, 3500.0)
 """Loads of the sweep, Ohm; all run side by side."""
 WARM = {
     313.15: (600.0, 700.0, 900.0, 1300.0, LOAD, 1900.0, 2400.0),
@@ -129,15 +131,8 @@ def to_and_fro(values: np.ndarray) -> float:
 
 
 def without_well(cell: SelfCyclingCell) -> tuple[SelfCyclingCell, np.ndarray]:
-    """The same a0 and b with a Curie temperature of 250 K, and a start with an empty interface.
-
-    The well is then given at 200 K, where y0 and V_c are smaller; all other parameters keep their values at T_a.
-    """
-    curie, reference = 250.0, 200.0
-    y0 = float(np.sqrt(cell.a0 * (curie - reference) / cell.b))
-    depth = cell.b * y0**3 / (1.5 * np.sqrt(3.0))
-    potential = cell.E_A + cell.e_A * (reference - cell.T_r)
-    flat = replace(cell, Tc=curie, T_r=reference, y0=y0, V_c=depth, E_A=potential, E_act=0.0, E_ion=0.0)
+    """The same a0 and b with a Curie temperature of 250 K, and a start with an empty interface."""
+    flat = replace(cell, well_a0=cell.a0, well_b=cell.b, Tc=250.0)
     return flat, np.array([0.6 * cell.C_A, 0.0, cell.C_C * cell.E_C, 0.0, 0.0])
 
 
@@ -256,6 +251,13 @@ def run(settings: Settings) -> StudyResult:
         Check("fuel", "work / exergy given up, largest", float((spent.work[1:] / spent.exergy[1:]).max()), 1.0, 0.0,
               "second law", "<="),
     ]  # fmt: skip
+    if not coarse:
+        below, above = (float(amplitudes[loads.index(x)]) for x in (BELOW, ABOVE))
+        checks += [
+            agreement("window", "R1 of the loads next to it (Ohm)", BELOW / 0.99, r1, 0.01),
+            Check("window", "amplitude at 0.99 R1 (V)", below, STEADY, 0.0, REFERENCE_VALUE, "<="),
+            Check("window", "amplitude at 1.02 R1 (V)", above, STEADY, 0.0, REFERENCE_VALUE, ">="),
+        ]
     for s in sweeps:
         inside = (s.loads > 1.02 * edges(s.temperature)[0]) & (s.loads < 0.98 * edges(s.temperature)[1])
         outside = (s.loads < 0.98 * edges(s.temperature)[0]) | (s.loads > 1.02 * edges(s.temperature)[1])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
+from szilard.physics.cells.discrete import log_mean
 from szilard.physics.cells.hopf import ReducedCell
 from szilard.physics.cells.self_cycling_cell import SelfCyclingCell
 from szilard.physics.control import Control
@@ -276,3 +277,28 @@ def test_pyroelectric_response(swing: float, hours: float, expected: float) -> N
         done = now.advance(x, t - now.T_a, values, values, np.zeros(1, dtype=np.int64), dt)
         x, t, work[i] = done.x, now.T_a + done.theta, done.delivered[0]
     assert work[300:].sum() / period == pytest.approx(expected, rel=0.02)
+
+
+@pytest.mark.parametrize("share", [1e-4, 1e-2, 1.0])
+@pytest.mark.parametrize("flat", [False, True])
+def test_ledgers_close_over_a_run(share: float, flat: bool) -> None:
+    """Sets S2 and S1 (a flat double layer, whose energy is 1e-7 of the fuel's): both residuals below 1e-10.
+
+    The energy residual is compared with the work, the entropy residual with the entropy produced, which is added up
+    from dissipation and conduction and not from the state functions.
+    """
+    cell = SelfCyclingCell(C_A=2e-3, C_C=5e-3, y0=5e-5, y_w=1.25e-5) if flat else CELL
+    values, choice = np.array([[np.log10(1800.0)]]), np.zeros(1, dtype=np.int64)
+    x, theta = cell.start()[:, None], np.zeros(1)
+    begin, work, heat, produced = np.concatenate([x[:, 0], theta, values[0]])[None], 0.0, 0.0, 0.0
+    for _ in range(400):
+        done = cell.advance(x, theta, values, values, choice, share * cell.longest_sub_step)
+        assert done.sub_steps[0] == 1
+        mean, lost = float(log_mean(cell.T_a + theta, cell.T_a + done.theta)[0]), -float(done.heat[0, 0])
+        work, heat = work + float(done.delivered[0]), heat + lost
+        produced += float(done.dissipated.sum()) / mean + lost * (1 / cell.T_a - 1 / mean)
+        x, theta = done.x, done.theta
+    end = np.concatenate([x[:, 0], theta, values[0]])[None]
+    energy, entropy = (float((f(end) - f(begin))[0]) for f in (cell.internal_energy, cell.entropy))
+    assert abs(energy + work + heat) < 1e-10 * work
+    assert abs(entropy + heat / cell.T_a - produced) < 1e-10 * produced
