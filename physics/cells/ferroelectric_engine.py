@@ -28,6 +28,7 @@ from .cell import Cell, Flow, Ledger
 from .discrete import Array
 from .film_step import SMALL, Film, contact
 from .landau import Landau
+from .ledger import put
 
 NONE, COLD, HOT = range(3)
 """Indices of the bath choice."""
@@ -180,16 +181,18 @@ class FerroelectricEngine(Cell):
     def advance(
         self, x: FloatArray, theta: FloatArray, start: FloatArray, end: FloatArray, choice: IntArray, dt: float
     ) -> Ledger:
-        """As ``Cell.advance``, with analytic derivatives; what they cannot solve is left to the general solver."""
+        """As ``Cell.advance``, with analytic derivatives; films that these do not solve go to the general solver."""
         k_v, bath = self.contact(choice)
         done = contact(self.film, x[0], theta, (start[0], end[0]), k_v, bath, self.sub_steps(dt).tolist())
-        if not np.isfinite(done.p).all():
-            return super().advance(x, theta, start, end, choice, dt)
         heat = self.volume * np.stack([np.where(choice == b, done.received, 0.0) for b in (COLD, HOT)], axis=1)
-        return Ledger(
+        ledger = Ledger(
             done.p[None], done.theta, self.volume * done.delivered, heat, self.volume * done.dissipated[None],
             done.sub_steps.astype(np.int64),
         )  # fmt: skip
+        lost = np.flatnonzero(~np.isfinite(done.p + done.theta))
+        if lost.size:
+            put(ledger, lost, super().advance(x[:, lost], theta[lost], start[:, lost], end[:, lost], choice[lost], dt))
+        return ledger
 
     def contact(self, choice: IntArray) -> tuple[FloatArray, FloatArray]:
         """Conductance per volume, W/(m3 K), 0 without contact, and temperature of the bath, K; shape of ``choice``."""
