@@ -36,7 +36,7 @@ LONGEST = 3.0
 """Longest contact of the coarse grid, in units of tau: then the film is within 5 % of the bath's temperature."""
 
 
-SLOWEST = 10.0
+SLOWEST = 4.0
 """Longest leg, in units of tau."""
 
 
@@ -179,8 +179,8 @@ def _climbed(machine: FerroelectricEngine, dt: float, point: _Point, weight: flo
         values, starts = _values(machine, dt, rows, weight, point.start)
         k = int(np.argmax(values))
         # a batch has its own sub-steps: where it prefers what another one has left, the search must not go in circles
-        better = values[k] > -np.inf and not values[k] <= values[0] + GAIN * abs(values[0])
-        if better and tuple(rows[k][1]) not in seen:
+        least = values[0] + GAIN * abs(values[0]) if np.isfinite(values[0]) else -np.inf
+        if values[k] > least and tuple(rows[k][1]) not in seen:
             point = _Point(point.family, rows[k][1], starts[k])
             seen.add(tuple(point.numbers))
         elif (size == 1).all():

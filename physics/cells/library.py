@@ -148,7 +148,7 @@ def settling_time(machine: Machine) -> float:
     if isinstance(machine, SelfCyclingCell):
         return load.SETTLED * machine.C_A * machine.R_m
     if isinstance(machine, FerroelectricCapacitor):
-        return 20.0 * machine.heat_capacity / machine.K
+        return 8.0 * machine.heat_capacity / machine.K
     return 0.0
 
 
