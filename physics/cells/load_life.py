@@ -3,11 +3,15 @@
 A load program says which load is connected at which share of the fuel spent. It is independent of any agent: what the
 program gets is measured from the full start of the specification to the end of the life, and the best program is the
 reference that a learned policy is compared with. It is a lower bound of the optimum, for it knows the fuel alone.
+
+The best programs found for cells of the catalogue are stored (``known_loads.json``, written by
+``benchmarks/known_protocols.py``): loads only, their work is always recomputed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +19,15 @@ from scipy.optimize import differential_evolution
 
 from ..control import Control, FloatArray
 from ..validation import ParameterError, check_integer, check_positive
+from . import known
 from .hopf import ReducedCell
 from .self_cycling_cell import USABLE, SelfCyclingCell
 
 KNOTS = np.array([0.0, 0.3, 0.6, 0.8, 0.9, 0.94, 0.96, 0.98, 1.0])
 """Shares of the usable fuel at which a searched program has a value of its own; at its end everything is decided."""
+
+FILE = Path(__file__).with_name("known_loads.json")
+"""Package data."""
 
 LOADS = 25
 """Loads among which the best one is sought."""
@@ -176,3 +184,21 @@ def best_program(
         vectorized=True, updating="deferred", polish=False, tol=0.0, rng=seed,
     )  # fmt: skip
     return LoadProgram(KNOTS, found.x[None]), -float(found.fun)
+
+
+# ---- what has been found ------------------------------------------------------------------------------------------
+
+
+def known_program(cell: SelfCyclingCell, dt: float, path: Path = FILE) -> LoadProgram | None:
+    """The stored program of exactly this cell and ``dt`` (s); ``None`` if there is none."""
+    entry = known.find(path, cell, dt)
+    return None if entry is None else LoadProgram(np.array(entry["spent"]), np.array(entry["log_R"])[None])
+
+
+def store_program(cell: SelfCyclingCell, program: LoadProgram, dt: float, path: Path = FILE) -> bool:
+    """Keep a single program if it gets more work than what is stored for this cell and ``dt``; whether it was."""
+    old = known_program(cell, dt, path)
+    if old is not None and live(cell, old, dt).work[0] >= live(cell, program, dt).work[0]:
+        return False
+    known.keep(path, cell, dt, {"spent": program.spent.tolist(), "log_R": program.log_R[0].tolist()})
+    return True

@@ -10,18 +10,17 @@ The best protocols found for machines of the catalogue are stored (``known_proto
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
 
 from ..control import FloatArray, IntArray
-from ..validation import ParameterError, check_integer, check_positive
+from ..validation import check_integer, check_positive
+from . import known
 from .ferroelectric_engine import COLD, HOT, NONE, FerroelectricEngine
 from .field_protocols import FieldProtocol
 
@@ -248,10 +247,10 @@ def best_protocol(
 
 def best_known(machine: FerroelectricEngine, dt: float, path: Path = FILE) -> FieldProtocol | None:
     """The stored protocol of exactly this machine and ``dt`` (s), as steps; ``None`` if there is none."""
-    for entry in _read(path):
-        if _key(entry) == _key(_entry(machine, dt)):
-            return FieldProtocol.of_steps(np.array(entry["values"])[:, None], np.array(entry["choice"]), dt)
-    return None
+    entry = known.find(path, machine, dt)
+    if entry is None:
+        return None
+    return FieldProtocol.of_steps(np.array(entry["values"])[:, None], np.array(entry["choice"]), dt)
 
 
 def store(machine: FerroelectricEngine, protocol: FieldProtocol, dt: float, path: Path = FILE) -> bool:
@@ -262,28 +261,9 @@ def store(machine: FerroelectricEngine, protocol: FieldProtocol, dt: float, path
         StepError: if it has no limit cycle.
     """
     values, choice = protocol.steps(dt)
-    new = {**_entry(machine, dt), "values": values[:, 0].tolist(), "choice": choice.tolist()}
     power = FieldProtocol.of_steps(values, choice, dt).steady(machine).power[0]
     old = best_known(machine, dt, path)
     if old is not None and old.steady(machine).power[0] >= power:
         return False
-    entries = [e for e in _read(path) if _key(e) != _key(new)] + [new]
-    lines = ",\n".join(json.dumps(e) for e in sorted(entries, key=lambda e: json.dumps(e)))
-    path.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    known.keep(path, machine, dt, {"values": values[:, 0].tolist(), "choice": choice.tolist()})
     return True
-
-
-def _entry(machine: FerroelectricEngine, dt: float) -> dict[str, Any]:
-    # the sub-step belongs to the integrator, not to the machine
-    named = {f.name: getattr(machine, f.name) for f in fields(machine) if f.init and f.name != "max_sub_step"}
-    if not all(isinstance(v, (int, float)) for v in named.values()):
-        raise ParameterError(f"machine {type(machine).__name__}: has parameters that are not numbers")
-    return {"machine": type(machine).__name__, "parameters": named, "dt": dt}
-
-
-def _key(entry: dict[str, Any]) -> tuple[Any, ...]:
-    return entry["machine"], entry["parameters"], entry["dt"]
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from szilard.physics.cells.load_life import KNOTS, LoadProgram, best_loads, best_program, live
+from szilard.envs.catalogue import configure
+from szilard.physics.cells.load_life import (
+    KNOTS,
+    LoadProgram,
+    best_loads,
+    best_program,
+    known_program,
+    live,
+    store_program,
+)
 from szilard.physics.cells.self_cycling_cell import SelfCyclingCell
 from szilard.physics.validation import ParameterError
 
@@ -70,3 +82,26 @@ def test_a_life_needs_fuel_and_a_load_alone(cell: SelfCyclingCell) -> None:
 def test_a_bad_step_is_refused() -> None:
     with pytest.raises(ParameterError, match="dt"):
         live(CELL, LoadProgram.constant(np.array([400.0])), 0.0)
+
+
+def test_a_program_is_stored_with_its_cell_and_only_a_better_one_replaces_it(tmp_path: Path) -> None:
+    cell = SelfCyclingCell(N0_A=1.0, N0_C=500.0, N_half=0.1)
+    path = tmp_path / "known.json"
+    good, bad = (LoadProgram(np.zeros(1), np.array([[r]])) for r in (2.5, 4.0))
+    assert known_program(cell, DT, path) is None
+    assert store_program(cell, bad, DT, path)
+    assert store_program(cell, good, DT, path)
+    assert not store_program(cell, bad, DT, path)
+    found = known_program(cell, DT, path)
+    assert found is not None
+    assert live(cell, found, DT).work[0] == live(cell, good, DT).work[0]
+    assert known_program(replace(cell, R_m=401.0), DT, path) is None
+    assert known_program(cell, 2 * DT, path) is None
+
+
+def test_the_stored_program_of_the_catalogue_is_the_best() -> None:
+    machine, settings = configure("szilard/SelfCyclingCell-v0", "little_fuel")
+    assert isinstance(machine, SelfCyclingCell)
+    program = known_program(machine, settings["dt"])
+    assert program is not None
+    assert live(machine, program, settings["dt"]).work[0] > 1.4 * best_loads(machine, settings["dt"]).work
