@@ -102,3 +102,12 @@ def test_tasks_are_in_the_catalogue_and_end_within_15_minutes(learning: Any) -> 
         _, settings = configure(task.environment, task.preset, **task.parameters)
         assert settings["dt"] > 0
         assert task.seconds <= 900.0
+
+
+def test_cells_are_measured_by_the_best_known_controls(learning: Any) -> None:
+    cooler = learning.reference(learning.TASKS["electrocaloric cooler"])
+    assert cooler == (pytest.approx(350.4795, abs=1e-3), "best known")
+    value, kind = learning.reference(learning.TASKS["ferroelectric engine"])
+    assert (value, kind) == (pytest.approx(200.0677, abs=1e-3), "best known")
+    for name in ("ferroelectric engine", "electrocaloric cooler", "self-cycling cell"):
+        configure(learning.TASKS[name].environment, learning.TASKS[name].preset)
