@@ -209,7 +209,7 @@ CATALOGUE: tuple[Entry, ...] = (
             "none": {"energy_source": "none", "port_voltage": 1.5, "dt": 5.0},
         },
         max_episode_steps=2000,
-        baselines=("matched_load", "oscillating_load", "alternating_baths", "rest"),
+        baselines=("matched_load", "oscillating_load", "load_program", "alternating_baths", "rest"),
         references="cells.self_cycling_references:SELF_CYCLING_REFERENCES",
         tags=("cell",),
     ),

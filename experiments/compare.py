@@ -27,15 +27,14 @@ from rich.table import Table
 from ..agents.evaluation import Agent, Evaluation, evaluate
 from ..agents.open_loop import PlayedSteps, RandomAgent
 from ..envs.catalogue import Entry
-from ..envs.style import words_of
 from ..physics.cells.cell import Cell
-from ..physics.cells.library import settling_time
+from ..physics.cells.library import score_unit, settling_time
 from ..physics.machine import Machine
 from ..physics.validation import ParameterError
 from .fluctuation_table import fluctuation_notes, fluctuation_rows, fluctuation_table
-from .merits import KEYS, Column, cells, columns_of, describe_certificate, units_caption
+from .merits import KEYS, Column, cells, columns_of, describe_certificate, merit_of, units_caption
 from .optima import Certificate, best_agent, certified, reference_agent
-from .reference import goal
+from .reference import goal, score
 
 ROUND_OFF = 1e-9
 """By how much (relative) an agent may exceed the upper bound before it counts as a bug."""
@@ -121,13 +120,13 @@ class Comparison:
 
     @property
     def unit(self) -> float:
-        """What an objective is multiplied with to be named: P0 for the power, else 1."""
-        return self.machine.power_unit if self.weight == 1.0 else 1.0
+        """What an objective is multiplied with to be named, see ``score_unit``."""
+        return score_unit(self.machine, self.weight)
 
     @property
     def merit(self) -> str:
         """What the contenders are ranked by."""
-        return words_of(self.machine).power if self.weight == 1.0 else f"objective r_c (c = {self.weight:g})"
+        return merit_of(self.machine) if self.weight == 1.0 else f"objective r_c (c = {self.weight:g})"
 
     @property
     def impossible(self) -> list[str]:
@@ -360,7 +359,7 @@ def measure(
         n_starts=n_starts, burn_in=burn_in(machine, dt), window=window, seed=seed, settings=who.settings,
     )  # fmt: skip
     weight = certificate.weight
-    objective = found.power / machine.power_unit if weight == 1.0 else found.objective(machine, weight)
+    objective = score(machine, found, weight) / score_unit(machine, weight)
     # a machine without an upper bound is measured by the best that is known
     best = certificate.upper if math.isfinite(certificate.upper) else certificate.lower
     percent = 100.0 * objective / best if best > 0 else math.nan

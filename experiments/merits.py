@@ -41,10 +41,15 @@ class Column(NamedTuple):
 
 
 KEYS = (
-    "power", "power_error", "objective", "percent", "efficiency", "efficiency_ratio", "entropy_production_rate",
-    "dissipation_rate", "read_fraction", "period",
+    "life_work", "power", "power_error", "objective", "percent", "efficiency", "efficiency_ratio",
+    "entropy_production_rate", "dissipation_rate", "read_fraction", "period",
 )  # fmt: skip
 """All figures of merit; ``columns_of`` says which of them a machine has."""
+
+
+def merit_of(machine: Machine) -> str:
+    """What policies are ranked by, if nothing else is asked for: the power, or the work of a life."""
+    return words_of(machine).power if machine.life_start() is None else "work of a life"
 
 
 def columns_of(machine: Machine, certificate: Certificate) -> tuple[Column, ...]:
@@ -56,6 +61,8 @@ def columns_of(machine: Machine, certificate: Certificate) -> tuple[Column, ...]
     # the efficiency of a film is less than a per cent, and its COP several hundred
     digits = -4 if machine.natural_units == "SI" else 4
     columns = [Column("power", words.power_tag, words.power, -5 if noisy else -7)]
+    if machine.life_start() is not None:
+        columns.insert(0, Column("life_work", "life_work", merit_of(machine), -6))
     if noisy:
         columns.append(Column("power_error", f"{words.power_tag}_error", "± error", -2))
     if certificate.weight < 1.0:
@@ -79,7 +86,8 @@ def _in_si(column: Column, machine: Machine) -> Column:
     """The column with its unit, if its quantity has one."""
     units = units_of(machine)
     unit = {
-        "power": units.power, "entropy_production_rate": units.entropy_rate, "period": units.time,
+        "life_work": units.energy, "power": units.power, "entropy_production_rate": units.entropy_rate,
+        "period": units.time,
     }.get(column.key)  # fmt: skip
     if unit is None:
         return column
@@ -118,7 +126,7 @@ def merits_of_controls(known: CellProtocol) -> list[tuple[str, float]]:
     """The figures of merit of known controls of a cell for people, with units; what is undefined is left out."""
     machine, words, units = known.machine, words_of(known.machine), units_of(known.machine)
     efficiency, bound = known.efficiency, carnot_bound(machine)
-    named = {f"{words.power} ({units.power})": known.power}
+    named = {f"{merit_of(machine)} ({units.energy})": known.life_work, f"{words.power} ({units.power})": known.power}
     named |= {
         f"heat from {look.label} ({units.power})": float(rate)
         for look, rate in zip(bath_looks(machine), known.heat_rates, strict=True)
@@ -161,8 +169,10 @@ def describe_certificate(certificate: Certificate) -> list[str]:
     power = certificate.weight == 1.0
     lower, upper = certificate.power_bounds if power else (certificate.lower, certificate.upper)
     machine = certificate.machine
-    what = f"the {words_of(machine).power}" if power else f"r_c, c = {certificate.weight:g}"
-    unit = f" {units_of(machine).power}" if power and machine.natural_units == "SI" else ""
+    what = f"the {merit_of(machine)}" if power else f"r_c, c = {certificate.weight:g}"
+    units = units_of(machine)
+    name = units.power if machine.life_start() is None else units.energy
+    unit = f" {name}" if power and machine.natural_units == "SI" else ""
     width = "" if math.isnan(certificate.gap) else f", relative width {certificate.gap:.1e}"
     head = f"Certified optimum of {what}, dt = {certificate.dt:g}: {lower:.8g} <= optimum <= {upper:.8g}{unit}{width}"
     if math.isnan(lower) and math.isnan(certificate.lower):

@@ -76,6 +76,9 @@ def publish(comparison: Comparison, runs: Sequence[LearnedRun], out: Path) -> di
         goal=aim.name,
         natural_units=comparison.machine.natural_units,
         weight=comparison.weight,
+        merit=None
+        if comparison.machine.life_start() is None
+        else (comparison.merit, units_of(comparison.machine).energy),
     )
     return {"report": report, "csv": out / "comparison.csv", "json": out / "comparison.json", "figures": paths}
 

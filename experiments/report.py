@@ -7,7 +7,8 @@ import io
 import math
 import platform
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,6 +29,7 @@ PACKAGES = ("szilard", "gymnasium", "stable-baselines3", "torch", "numpy", "scip
 
 HEADINGS: dict[str, tuple[str, str]] = {
     "label": ("agent or cycle", ""),
+    "life_work": ("work of a life", "energy"),
     "power_error": ("standard error of P", "power"),
     "read_fraction": ("steps that read a detector", "1"),
     "carnot_efficiency": ("eta_C", "1"),
@@ -81,6 +83,7 @@ def write_report(
     goal: str = "optimum",
     natural_units: str = "hbar = k_B = 1",
     weight: float = 1.0,
+    merit: tuple[str, str] | None = None,
 ) -> Path:
     """Write the report of an experiment.
 
@@ -105,6 +108,7 @@ def write_report(
         goal: what counts as 100 %: "optimum", or "best known" without an upper bound.
         natural_units: the constants that are 1.
         weight: weight c of the objective that is compared; 1 is the power.
+        merit: what is compared in place of the power, and its unit, as the work of a life.
 
     Returns:
         The path of the file.
@@ -113,7 +117,9 @@ def write_report(
 
     units = Units() if units is None else units
     engine = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    engine.filters |= {"number": number, "symbols": symbols, "quantity": quantity}
+    # natural units are symbols, in italics
+    unit = escape if natural_units == "SI" else symbols
+    engine.filters |= {"number": number, "symbols": symbols, "unit": unit, "quantity": partial(quantity, shown=unit)}
     known = {"title", "source", "equations", "parameters", "controls", "choices", "uses", "baths", "state"}
     text = engine.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         title=title,
@@ -121,10 +127,12 @@ def write_report(
         extra=flatten({k: v for k, v in environment.items() if k not in known}),
         units=units,
         words=words,
+        merit=merit or (words.power, units.power),
+        life=merit is not None,
         stochastic=any("power_error" in row for row in table),
         undefined=UNDEFINED[words.kind],
         natural_units=natural_units,
-        columns=_columns(table, units, words, goal, weight),
+        columns=_columns(table, units, words, goal, weight, merit),
         rows=[dict(row) | {"learned": bool(row.get("kind") == "agent" or row.get("algorithm"))} for row in table],
         certificate=_certificate(certificate),
         figures=[(caption, *_embed(figure)) for caption, figure in figures.items()],
@@ -173,11 +181,11 @@ def symbols(text: Any) -> Markup:
     return Markup("".join(part if k % 2 else WORD.sub(symbol, part) for k, part in enumerate(parts)))
 
 
-def quantity(value: Any, unit: str, digits: int = 5) -> Markup:
-    """A value with its unit as HTML."""
+def quantity(value: Any, unit: str, digits: int = 5, shown: Callable[[str], Markup] = symbols) -> Markup:
+    """A value with its unit as HTML; ``shown`` is how the unit is written."""
     if unit.startswith("1/"):
-        return escape(number(value, digits)) + "/" + symbols(unit.removeprefix("1/"))
-    return escape(number(value, digits)) + (" " + symbols(unit) if unit not in ("", "1") else "")
+        return escape(number(value, digits)) + "/" + shown(unit.removeprefix("1/"))
+    return escape(number(value, digits)) + (" " + shown(unit) if unit not in ("", "1") else "")
 
 
 def _plain(value: Any) -> str:
@@ -194,12 +202,20 @@ def _unit(name: str, units: Units) -> str:
     return getattr(units, name) if name in ("time", "energy", "power", "rate") else name
 
 
-def _columns(table: Sequence[Mapping[str, Any]], units: Units, words: Words, goal: str, weight: float) -> list[Column]:
+def _columns(
+    table: Sequence[Mapping[str, Any]],
+    units: Units,
+    words: Words,
+    goal: str,
+    weight: float,
+    merit: tuple[str, str] | None,
+) -> list[Column]:
     """The columns of the comparison: keys in order of appearance, without nested or internal ones."""
+    ranked = (merit[0] if merit else "P") if weight == 1.0 else "r_c"
     named = HEADINGS | {
         "power": (f"{words.power} P", "power"),
         "objective": (f"r_c, c = {weight:g}", "1"),
-        "percent": (f"{'P' if weight == 1.0 else 'r_c'} / {goal}", "%"),
+        "percent": (f"{ranked} / {goal}", "%"),
         "dissipation_rate": (f"{words.dissipation} {words.dissipation_symbol}", "entropy"),
         "efficiency": (
             words.efficiency if words.symbol == words.efficiency else f"{words.efficiency} {words.symbol}",

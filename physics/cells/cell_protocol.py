@@ -24,6 +24,7 @@ class CellProtocol:
         heat_rates: heat from each bath, W, shape (B,).
         dissipation_rate: entropy production, W/K.
         response: period of the response, s, where constant controls lead to an oscillation; else that of the controls.
+        life_work: work of a whole life, J, of a cell with little fuel, whose averages are over its life; else NaN.
     """
 
     machine: Cell
@@ -35,6 +36,7 @@ class CellProtocol:
     heat_rates: FloatArray
     dissipation_rate: float
     response: float
+    life_work: float = math.nan
 
     def __len__(self) -> int:
         return len(self.choice)
@@ -45,8 +47,10 @@ class CellProtocol:
         return 2 * math.ceil(self.response / self.dt * (1.0 - 1e-9)) + 2
 
     def objective(self, weight: float) -> float:
-        """c P/P0 - (1 - c) D/D0 with the weight c."""
+        """c P/P0 - (1 - c) D/D0 with the weight c; for c = 1 the work of a life, J, if there is one."""
         m = self.machine
+        if weight == 1.0 and not math.isnan(self.life_work):
+            return self.life_work
         return weight * self.power / m.power_unit - (1.0 - weight) * self.dissipation_rate / m.dissipation_unit
 
     @property

@@ -41,6 +41,7 @@ CELL_REFERENCES: dict[str, tuple[tuple[type[Cell], ...], CellFamily]] = {
     "four_leg": ((FerroelectricEngine,), field.four_leg),
     "matched_load": ((SelfCyclingCell,), load.matched_load),
     "oscillating_load": ((SelfCyclingCell,), load.oscillating_load),
+    "load_program": ((SelfCyclingCell,), load.load_program),
     "alternating_baths": ((SelfCyclingCell,), load.alternating_baths),
     "square_wave": ((FerroelectricCapacitor, DoubleLayerCell), load.square_wave),
     "discharge": ((DoubleLayerCell,), load.discharge),
@@ -50,6 +51,7 @@ CELL_REFERENCES: dict[str, tuple[tuple[type[Cell], ...], CellFamily]] = {
 
 olsen: ramps in contact, at the best rate. brayton: ramps without contact; full_brayton: with contacts of 3 tau.
 four_leg: all durations and contacts free. matched_load, oscillating_load: constant loads of a cell with fuel.
+load_program: loads over a life, of a cell with little fuel.
 alternating_baths: of a cell between two baths. square_wave: of source or current. discharge: at constant current.
 rest: nothing is done.
 """
@@ -94,7 +96,7 @@ class BestKnown:
     Attributes:
         machine, dt, weight: what they are for.
         protocol: the controls.
-        lower: their objective; NaN where the long-run power is no task.
+        lower: their objective, of a life its work (J); NaN where the long-run power is no task.
         upper: upper bound of the objective; infinity without one.
         lower_source, upper_source: how both were obtained.
         names: objective of every reference that was looked at.
@@ -119,8 +121,8 @@ class BestKnown:
 
     @property
     def power_bounds(self) -> tuple[float, float]:
-        """Bounds of the power, W; NaN unless the objective is power alone."""
-        unit = self.machine.power_unit
+        """Bounds of the power, W, or of the work of a life, J; NaN unless the objective is power alone."""
+        unit = score_unit(self.machine)
         return (self.lower * unit, self.upper * unit) if self.weight == 1.0 else (math.nan, math.nan)
 
     def to_dict(self) -> dict[str, Any]:
@@ -141,6 +143,11 @@ class BestKnown:
         }
 
 
+def score_unit(machine: Machine, weight: float = 1.0) -> float:
+    """What an objective is multiplied with to be named: P0 for the power (W), else 1; of a life it is the work (J)."""
+    return machine.power_unit if weight == 1.0 and machine.life_start() is None else 1.0
+
+
 def settling_time(machine: Machine) -> float:
     """Time (s) until a cell has forgotten its start for all that is compared; 0 where no time is known."""
     if isinstance(machine, FerroelectricEngine):
@@ -156,8 +163,8 @@ def best_known_controls(machine: Cell, dt: float, weight: float = 1.0) -> BestKn
     """The best controls known of a cell on the time grid ``dt`` (s).
 
     Of the ferroelectric engine and cooler the stored protocol of exactly these parameters and this step, for the power;
-    without one, or at another weight, the best of quick searches. Of a self-cycling cell the best constant load. What
-    is stored is controls: their value is always recomputed.
+    without one, or at another weight, the best of quick searches. Of a self-cycling cell the best constant load, with
+    little fuel the best load program of its life. What is stored is controls: their value is always recomputed.
 
     Raises:
         ParameterError: for an argument out of its range, or a cell of which nothing is known.
@@ -186,6 +193,8 @@ def _best_known(machine: Cell, dt: float, weight: float) -> BestKnown:
             return _result(machine, dt, weight, {"rest": load.rest(machine, dt)}, "nothing is done", upper=0.0)
         names = ("matched_load", "oscillating_load") if machine.fuelled else ("alternating_baths",)
         how = "constant loads in the full model" if machine.fuelled else "small grid of periods and loads"
+        if weight == 1.0 and machine.life_start() is not None:
+            names, how = (*names, "load_program"), "direct search over the loads of a life"
         return _result(machine, dt, weight, _all(names, machine, dt, weight), how)
     raise ParameterError(f"{machine.title}: no controls are known")
 
@@ -221,4 +230,4 @@ def _result(
     return BestKnown(machine, dt, weight, found[best], value, upper, source, bound, values)
 
 
-__all__ = ["CELL_REFERENCES", "BestKnown", "best_known_controls", "make_cell_protocol", "settling_time"]
+__all__ = ["CELL_REFERENCES", "BestKnown", "best_known_controls", "make_cell_protocol", "score_unit", "settling_time"]

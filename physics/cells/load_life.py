@@ -20,6 +20,7 @@ from scipy.optimize import differential_evolution
 from ..control import Control, FloatArray
 from ..validation import ParameterError, check_integer, check_positive
 from . import known
+from .cell_protocol import CellProtocol
 from .hopf import ReducedCell
 from .self_cycling_cell import USABLE, SelfCyclingCell
 
@@ -71,6 +72,7 @@ class LoadLives:
         spent: share of the usable fuel then, shape (N, K).
         anode: voltage of its double layer then, V, shape (N, K).
         delivered: work until then, J, shape (N, K).
+        last: states at the end, shape (K, n).
     """
 
     work: FloatArray
@@ -81,6 +83,7 @@ class LoadLives:
     spent: FloatArray
     anode: FloatArray
     delivered: FloatArray
+    last: FloatArray
 
 
 def live(cell: SelfCyclingCell, program: LoadProgram, dt: float) -> LoadLives:
@@ -118,7 +121,9 @@ def live(cell: SelfCyclingCell, program: LoadProgram, dt: float) -> LoadLives:
         seen.append((state[:, 3] / (USABLE * cell.N0_A), (state[:, 0] - state[:, 1]) / cell.C_A, total[0].copy()))
     spent, anode, delivered = (np.array(part) for part in zip(*seen, strict=True))
     work, duration, used, dissipated = total
-    return LoadLives(work, duration, used, dissipated, dt * np.arange(1.0, len(seen) + 1.0), spent, anode, delivered)
+    return LoadLives(
+        work, duration, used, dissipated, dt * np.arange(1.0, len(seen) + 1.0), spent, anode, delivered, state
+    )
 
 
 @dataclass(frozen=True)
@@ -152,6 +157,21 @@ def best_loads(cell: SelfCyclingCell, dt: float) -> BestLoads:
     work = live(cell, LoadProgram.constant(loads), dt).work
     k = 1 + int(np.argmax(work[1:]))
     return BestLoads((matched, float(work[0])), (float(loads[k]), float(work[k])))
+
+
+def as_protocol(cell: SelfCyclingCell, program: LoadProgram, dt: float, label: str) -> CellProtocol:
+    """A single program as the loads of each step of the life; after it they are repeated."""
+    lives = live(cell, program, dt)
+    work, time = float(lives.work[0]), float(lives.duration[0])
+    before = np.concatenate([[0.0], lives.spent[:-1, 0]])
+    values = np.array([program.at(np.array([s])) for s in before])
+    if (values == values[0]).all():
+        values = values[:1]
+    stored = cell.internal_energy(lives.last)[0] - cell.internal_energy(cell.full_state()[None])[0]
+    return CellProtocol(
+        cell, dt, label, values, np.zeros(len(values), dtype=np.int64), work / time, np.array([(stored + work) / time]),
+        float(lives.dissipated[0]) / cell.T_a / time, time, work,
+    )  # fmt: skip
 
 
 def best_program(

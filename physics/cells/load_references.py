@@ -19,6 +19,7 @@ from .double_layer_cell import DoubleLayerCell
 from .ferroelectric_capacitor import FerroelectricCapacitor
 from .ferroelectric_engine import COLD, FerroelectricEngine
 from .hopf import ReducedCell
+from .load_life import LoadProgram, as_protocol, best_loads, best_program, known_program
 from .self_cycling_cell import SelfCyclingCell
 
 LOADS = 9
@@ -27,8 +28,6 @@ SPAN = 0.3
 """Half width of the first grid of matched loads, decades."""
 SETTLED = 6.0
 """Time until a steady state, in units of C_A R_m; with the load the time constant is about half of that."""
-LASTING = 100.0
-"""Fuel must last so long, in units of C_A R_m, or there is no steady state."""
 SWINGS = 5.0
 """Time in which loads must show that they oscillate, in periods of the singular limit."""
 AMPLITUDE = 0.3
@@ -89,25 +88,23 @@ def at_rest(cell: SelfCyclingCell) -> FloatArray:
 
 
 def check_fuel(cell: SelfCyclingCell) -> None:
-    """Raise ``ParameterError`` unless there is fuel, and it lasts so long that there is a steady state."""
+    """Raise ``ParameterError`` unless there is fuel."""
     if not cell.fuelled:
         raise ParameterError(f"energy_source = {cell.energy_source!r}: without fuel a constant load gets nothing")
-    current = (cell.E_A + cell.E_C) / (2.0 * (cell.R_m + cell.R_C + cell.R_i))
-    lasts, needed = min(cell.N0_A, cell.N0_C) / current, LASTING * cell.C_A * cell.R_m
-    if lasts < needed:
-        raise ParameterError(
-            f"N0_A, N0_C = {cell.N0_A!r}, {cell.N0_C!r}: the fuel lasts {lasts:.3g} s, a steady power needs "
-            f"{needed:.3g} s; what counts here is the work of a life"
-        )
 
 
 def matched_load(cell: SelfCyclingCell, dt: float, weight: float = 1.0) -> CellProtocol:
     """The constant load that is worth most in the steady state; of a bare cell R_m + R_C + R_i.
 
+    Of a cell with so little fuel that there is no steady state the load of the bare cell, over a life.
+
     Raises:
-        ParameterError: for a cell without fuel, or with so little that there is no steady state.
+        ParameterError: for a cell without fuel.
     """
     check_fuel(cell)
+    if cell.life_start() is not None:
+        load = cell.R_m + cell.R_C + cell.R_i
+        return as_protocol(cell, LoadProgram.constant(np.array([load])), dt, f"matched load, {load:.0f} Ohm")
     relaxation = cell.C_A * cell.R_m
     h = min(cell.longest_sub_step, relaxation / 50.0)
     middle, span, state = math.log10(cell.R_m + cell.R_C + cell.R_i), SPAN, _fresh(cell, LOADS)
@@ -136,12 +133,16 @@ def _held_one(cell: SelfCyclingCell, log_r: float) -> tuple[FloatArray, IntArray
 def oscillating_load(cell: SelfCyclingCell, dt: float, weight: float = 1.0) -> CellProtocol:
     """The constant load that is worth most of those, on a grid over the window R1 to R2, at which the cell oscillates.
 
-    Averages are over whole periods, from one upward crossing of the anode's voltage to another.
+    Averages are over whole periods, from one upward crossing of the anode's voltage to another; with little fuel over a
+    life, at the load that gets most work from it.
 
     Raises:
         ParameterError: without fuel, or where none of the loads makes it oscillate.
     """
     check_fuel(cell)
+    if cell.life_start() is not None:
+        load, _ = best_loads(cell, dt).oscillating
+        return as_protocol(cell, LoadProgram.constant(np.array([load])), dt, f"oscillating load, {load:.0f} Ohm")
     reduced = ReducedCell(cell)
     none = ParameterError(f"{cell.title}: no load at which it oscillates is known for these parameters")
     if reduced.a >= 0.0:
@@ -191,6 +192,22 @@ def _over_periods(cell: SelfCyclingCell, run: _Run, k: int, dt: float) -> tuple[
 
     power, heat, produced = (between(a[half:, k]) / time for a in (run.work, run.heat, run.produced))
     return float(power), heat, float(produced), float(time / (len(i) - 1))
+
+
+def load_program(cell: SelfCyclingCell, dt: float, weight: float = 1.0) -> CellProtocol:
+    """The stored load program of a cell with little fuel; without one the best of a search of seconds.
+
+    Raises:
+        ParameterError: for a cell whose fuel lasts.
+    """
+    if cell.life_start() is None:
+        raise ParameterError(
+            f"N0_A, N0_C = {cell.N0_A!r}, {cell.N0_C!r}: the fuel lasts, so its power counts, not a life"
+        )
+    program = known_program(cell, dt)
+    if program is None:
+        program, _ = best_program(cell, dt, generations=1, population=12)
+    return as_protocol(cell, program, dt, "load program")
 
 
 def rest(cell: Cell, dt: float) -> CellProtocol:

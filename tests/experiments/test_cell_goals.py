@@ -28,6 +28,7 @@ from szilard.physics.cells.ferroelectric_capacitor import FerroelectricCapacitor
 from szilard.physics.cells.ferroelectric_engine import FerroelectricEngine
 from szilard.physics.cells.field_protocols import FieldProtocol
 from szilard.physics.cells.library import make_cell_protocol
+from szilard.physics.cells.load_life import best_loads
 from szilard.physics.cells.self_cycling_cell import SelfCyclingCell
 
 ENV = "szilard/FerroelectricEngine-v0"
@@ -114,7 +115,26 @@ def test_no_percentages_where_power_is_not_the_task() -> None:
     none = reference_lines(SelfCyclingCell(energy_source="none"), 5.0)
     assert none == {"optimum_lower": 0.0, "optimum_upper": 0.0}
     assert math.isnan(optimum(none))
-    assert reference_lines(SelfCyclingCell(N0_A=5.0, N0_C=500.0), 5.0) == {}
+
+
+def test_a_life_is_compared_by_its_work(capsys: pytest.CaptureFixture[str]) -> None:
+    cell = SelfCyclingCell(N0_A=1.0, N0_C=500.0, N_half=0.1)
+    lines, known = reference_lines(cell, 300.0), certified(cell, 300.0)
+    assert lines == {"best_known": known.lower}
+    assert known.power_bounds == (known.lower, math.inf)
+    arguments = ["--set", "N0_A=1.0", "--no-report"]
+    assert main(["compare", "szilard/SelfCyclingCell-v0", "--preset", "little_fuel", *arguments]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "work of a" in out
+    assert "life (J)" in out
+    assert f"Best known cycle for the work of a life, dt = 300: {known.lower:.8g} J" in out
+    found = compare(entry("szilard/SelfCyclingCell-v0"), cell, 300.0)
+    works = {row.contender.label: (row.evaluation.life_work, row.percent) for row in found.rows}
+    # the same program, played step by step in the environment
+    assert works["load program"][0] == pytest.approx(known.lower, rel=1e-5)
+    assert works["best known cycle"][1] == pytest.approx(100.0, rel=1e-5)
+    loads = best_loads(cell, 300.0)
+    assert works["matched load, 425 Ohm"][0] == pytest.approx(loads.matched[1], rel=1e-5)
 
 
 def test_compare_without_a_goal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from szilard.physics.cells.ferroelectric_engine import FerroelectricEngine
 from szilard.physics.cells.field_protocols import FieldProtocol, brayton, olsen
 from szilard.physics.cells.hopf import ReducedCell
 from szilard.physics.cells.library import CELL_REFERENCES, best_known_controls, make_cell_protocol, settling_time
+from szilard.physics.cells.load_life import best_loads
 from szilard.physics.cells.protocol_search import best_known
 from szilard.physics.cells.self_cycling_cell import SelfCyclingCell
 from szilard.physics.control import Control
@@ -180,10 +181,21 @@ def test_baths_in_turn_are_in_their_limit_cycle():
     assert produced == pytest.approx(-float(cell.betas @ heat), rel=1e-4)
 
 
-def test_little_fuel_has_no_steady_power():
+def test_of_little_fuel_the_work_of_a_life_counts():
     cell, settings = configure("SelfCyclingCell-v0", "little_fuel")
-    with pytest.raises(ParameterError, match="work of a life"):
-        best_known_controls(cell, settings["dt"])  # type: ignore[arg-type]
+    assert isinstance(cell, SelfCyclingCell)
+    known = best_known_controls(cell, settings["dt"])
+    assert max(known.names, key=lambda name: known.names[name]) == "load_program"
+    assert known.lower == known.protocol.life_work == known.power_bounds[0]
+    loads = best_loads(cell, settings["dt"])
+    assert known.names["matched_load"] == pytest.approx(loads.matched[1], rel=1e-12)
+    assert known.names["oscillating_load"] == pytest.approx(loads.oscillating[1], rel=1e-12)
+    p = known.protocol
+    assert p.power == pytest.approx(p.life_work / p.response, rel=1e-12)
+    # first law: what the cell lost is work and heat
+    assert p.efficiency == pytest.approx(p.power / (p.power + cell.T_a * p.dissipation_rate))
+    with pytest.raises(ParameterError, match="fuel lasts"):
+        make_cell_protocol("load_program", SelfCyclingCell(), 5.0)
 
 
 # ---- capacitor and battery ------------------------------------------------------------------------------------------
