@@ -179,6 +179,13 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
     ("hybrid_sac", "szilard/MeasurementRefrigerator-v0"): _TWO_QUBITS,
     ("hybrid_sac", "szilard/FerroelectricEngine-v0"): {"hyperparameters": {**_FILM, "gamma": 0.95}},
     ("hybrid_sac", "szilard/ElectrocaloricCooler-v0"): {"steps": 24_000, "hyperparameters": _FILM},
+    # the orbit on the falling branch of the S-curve is unstable: it must be found and held by feedback
+    ("hybrid_sac", "szilard/NegativeCapacitor-v0"): {
+        "steps": 24_000,
+        "n_envs": 32,
+        "episode_steps": 60,
+        "hyperparameters": {**_FILM, "control_entropy": (0.0, -4.0), "anneal": 0.8},
+    },
     ("hybrid_sac", "szilard/SelfCyclingCell-v0"): {"episode_steps": 200, "hyperparameters": _SLOW},
     # without the iterated potential the discount alone must reach over a cycle
     ("sac", "szilard/QubitRefrigerator-v0"): {"steps": 40_000, "hyperparameters": {**_FAR, "target_entropy": -2.0}},
@@ -209,7 +216,7 @@ def preset_for(algorithm: str, env_id: str, observation: str = "state") -> Prese
     ``hyperparameters``, and ``policy_kwargs`` in them, are merged key by key.
     """
     preset = PRESETS[algorithm]
-    tuned = dict((TUNED if observation == "state" else BLACK_BOX).get((algorithm, env_id), {}))
+    tuned = dict((TUNED if observation in ("state", "instruments") else BLACK_BOX).get((algorithm, env_id), {}))
     if "hyperparameters" in tuned:
         tuned["hyperparameters"] = merged(preset.hyperparameters, tuned["hyperparameters"])
     return replace(preset, **tuned)
