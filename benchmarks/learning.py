@@ -11,7 +11,7 @@ A finished run leaves ``score.json`` in its folder and is not repeated, so an in
 stopped, and commands with other tasks or agents can share a folder.
 
 With a weight c < 1 the score is the objective c P/P0 - (1 - c) D/D0 that was learned. A demon has no limit cycle: its
-score is an average over many long runs, with its standard error.
+score is an average over many long runs, with its standard error. Of a cell with little fuel it is the work of its life.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ TASKS: dict[str, Task] = {
     "two-qubit demon": Task("szilard/TwoQubitDemon-v0", "both"),
     "ferroelectric engine": Task("szilard/FerroelectricEngine-v0", "BaTiO3"),
     "electrocaloric cooler": Task("szilard/ElectrocaloricCooler-v0", "BaTiO3"),
-    "self-cycling cell": Task("szilard/SelfCyclingCell-v0", "S2"),
+    "self-cycling cell": Task("szilard/SelfCyclingCell-v0", "S2", {"dt": 60.0}),
+    "self-cycling cell, one life": Task("szilard/SelfCyclingCell-v0", "little_fuel"),
     "dead-time demon, raw record": Task("szilard/DeadTimeDemon-v0", "default", {**_BLACK_BOX, "history": 32}),
     "feedback demon, c = 1, raw record": Task("szilard/FeedbackDemon-v0", "Erdman2024", {**_BLACK_BOX, "history": 16}),
 }
@@ -185,7 +186,7 @@ def scores(top: Path) -> list[Row]:
 
 
 def reference(task: Task) -> tuple[float, str]:
-    """Score that counts as 100 % (a power, or with a weight c < 1 the objective r_c), and what it is."""
+    """Score that counts as 100 % (a power, the work of a life, or with c < 1 the objective r_c), and what it is."""
     from szilard.envs.catalogue import configure
     from szilard.experiments.reference import optimum, reference_lines, weight_of
 
@@ -193,6 +194,8 @@ def reference(task: Task) -> tuple[float, str]:
     weight = weight_of(settings)
     lines = reference_lines(machine, settings["dt"], weight)
     kind = "certified bound" if "optimum_upper" in lines else "best known"
+    if machine.life_start() is not None:
+        kind += " work of a life (J)"
     return optimum(lines), kind if weight == 1.0 else f"{kind} of r_c"
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...envs.style import AGENT, GREY, INK, PAGE, SERIES, add_axes, new_figure, styled
 from ...physics.cells.hopf import ReducedCell
-from ...physics.cells.load_life import LoadLives, LoadProgram, best_loads, best_program, live
+from ...physics.cells.load_life import LoadLives, LoadProgram, best_loads, best_program, known_program, live
 from ...physics.cells.self_cycling_cell import USABLE, SelfCyclingCell
 from ...physics.validation import ParameterError
 from .cell_oscillation import SOURCE
@@ -108,8 +108,11 @@ def run(settings: Settings) -> StudyResult:
     best = best_loads(CELL, DT)
     named = LoadProgram.constant(np.array([best.matched[0], best.oscillating[0]]))
     two = live(CELL, named, DT)
-    program, work = best_program(CELL, DT, 1 if coarse else 15, 8 if coarse else 32, settings.seed)
+    program = known_program(CELL, DT)
+    assert program is not None  # package data
     ideal = live(CELL, program, DT)
+    work = float(ideal.work[0])
+    _, again = best_program(CELL, DT, 1 if coarse else 6, 8 if coarse else 32, settings.seed)
     lines = [
         line(f"matched load, {best.matched[0]:.0f} $\\Omega$", named, two, 0),
         line(f"best oscillating load, {best.oscillating[0]:.0f} $\\Omega$", named, two, 1),
@@ -127,6 +130,8 @@ def run(settings: Settings) -> StudyResult:
               best.matched[1], "the same run"),
         trend("program", "work of the best program (J), more than any constant load", work,
               max(float(constant.work.max()), best.work), "the same run"),
+        Check("search", "work of the best program known (J), at least that of a new short search", work, again, 0.0,
+              SECOND_WAY, ">="),
         *(Check("learned", f"work of {x.label} / best of matched and oscillating load", x.work / best.work, 0.99, 0.0,
                 "target", ">=") for x in agents),
     )  # fmt: skip
@@ -188,7 +193,7 @@ def _figure(loads: np.ndarray, constant: LoadLives, lines: Sequence[Line]) -> Fi
     caption(
         figure,
         "Set S2 with 5 C of anode fuel, from a full cell until 1 % of the fuel is left; the load is set every 5 min. "
-        "Horizontal lines in (a): the lines of the other panels. The best load program is the result of a search by "
+        "Horizontal lines in (a): the lines of the other panels. The best load program was found by "
         "differential evolution over loads at nine shares of the fuel: a lower bound of the optimum. Pale bars: "
         "dissipated. Numbers of this model, which is not fitted to any cell.",
     )
