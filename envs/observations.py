@@ -26,9 +26,8 @@ A history is a flat vector of N rows, the newest row last; what lies before the 
 A control that the choice does not use is 0. A machine without a choice has n = 1: the column is 1 for a step that was
 made and 0 before the reset. The meters are the heat from each of the B baths, or the D detectors, or what
 R instruments measure: a binary read-out is +-1, a continuous one a real number, and 0 is a detector that was not read.
-Heat and continuous read-outs are measured
-in their root mean square under random controls, which an experimenter can find out before the first episode; a meter
-ends at 20 of these units.
+Heat and continuous read-outs are measured in their root mean square under random controls, which an experimenter can
+find out before the first episode; a meter ends at 20 of these units.
 
 Why a demon does not see the heat: without measurement the ensemble is what is steered, and its mean heat is what
 calorimeters show. With detectors the ledger books the heat conditional on the record, sum_n p_n(record) Q_n. No meter
