@@ -16,7 +16,7 @@ power is counted as heat there, which differs from the work by the change of a b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,6 +58,7 @@ class Evaluation:
         read_fraction: fraction of the steps in which a detector was read; NaN without detectors.
         life_work: work of a whole life (energy), of a machine that has one (``Machine.life_start``); else NaN. Its
             averages are those over the life.
+        mean_reward: per step, where the environment's reward is not the power in the long run; else NaN.
     """
 
     power: float
@@ -77,6 +78,7 @@ class Evaluation:
     dissipations: FloatArray
     read_fraction: float
     life_work: float = np.nan
+    mean_reward: float = np.nan
 
     def objective(self, machine: Machine, weight: float) -> float:
         """c P/P0 - (1 - c) D/D0 with the weight c."""
@@ -109,6 +111,7 @@ class Evaluation:
             "choice_fractions": self.choice_fractions.tolist(),
             "read_fraction": self.read_fraction,
             "life_work": self.life_work,
+            "mean_reward": self.mean_reward,
         }
 
 
@@ -123,6 +126,7 @@ class _Record:
         self.heat = np.empty((steps, starts, len(machine.bath_names)))
         self.dissipation = np.empty((steps, starts))
         self.read = np.zeros((steps, starts), dtype=bool)
+        self.reward = np.empty((steps, starts))
 
 
 def evaluate(
@@ -153,7 +157,7 @@ def evaluate(
         window: steps of the window; twice the longest period that can be found. Default 512, with measurements 1024.
         seed: seed of the start states; evaluation uses its own generators and disturbs no training.
         settings: further arguments of ``MachineVectorEnv``: what the agent sees (``observation``, ``history``,
-            a range of weights ``weight``).
+            a range of weights ``weight``), and a ``reward`` that is not the power.
         weight: the weight that an agent conditioned on it is told; ``None``: the largest of its range, the power.
     """
     start = machine.life_start()
@@ -175,13 +179,15 @@ def evaluate(
         if t >= 0:
             record.values[t], record.choice[t] = ledger["control"], ledger["choice"]
             record.output[t], record.heat[t] = ledger["power"] * dt, ledger["heat"]
+            record.reward[t] = ledger["reward"]
             record.dissipation[t] = ledger.get("dissipation", ledger["entropy_production"])
             if "record" in ledger:
                 # averaged over, an outcome shows nothing; certain, it has no entropy
                 record.read[t] = (ledger["outcome"] != 0.0).any(axis=1) | (ledger["record"] > 0.0)
     fractions = np.bincount(record.choice.ravel(), minlength=native.n_choices) / record.choice.size
+    paid = np.nan if native.kernel.reward.follows_power else float(record.reward.mean())
     if machine.is_stochastic:
-        return _long_average(machine, dt, record, fractions, residual, smallest)
+        return replace(_long_average(machine, dt, record, fractions, residual, smallest), mean_reward=paid)
     averages = [_average(machine, dt, record, k) for k in range(n_starts)]
     powers = np.array([a.power for a in averages])
     heat_rates = np.mean([a.heat_rates for a in averages], axis=0)
@@ -210,6 +216,7 @@ def evaluate(
         choice_fractions=fractions,
         dissipations=dissipations,
         read_fraction=float(record.read.mean()) if machine.detector_names else np.nan,
+        mean_reward=paid,
     )
 
 

@@ -45,8 +45,8 @@ def roll_out(
         state: start states (S, n); ``None``: drawn.
 
     Returns:
-        Of each step the ledger (arrays with first axis S, physical units), and which copies were used up in it: they
-        have started again.
+        Of each step the ledger (arrays with first axis S, physical units) with the ``reward``, and which copies were
+        used up in it: they have started again.
     """
     venv: Any = native if encoding is None else EncodeVectorAction(native, encoding, levels)
     options: dict[str, Any] = {} if state is None else {"state": state}
@@ -61,6 +61,6 @@ def _steps(agent: Agent, venv: Any, observation: Any) -> Iterator[tuple[dict[str
     memory, start = None, np.ones(venv.num_envs, dtype=bool)
     while True:
         action, memory = agent.predict(observation, state=memory, episode_start=start, deterministic=True)
-        observation, _, terminated, truncated, ledger = venv.step(action)
+        observation, reward, terminated, truncated, ledger = venv.step(action)
         start = terminated | truncated
-        yield ledger, terminated
+        yield {**ledger, "reward": reward}, terminated

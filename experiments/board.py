@@ -24,8 +24,6 @@ from ..physics.machine import Machine
 from .build import Built
 from .reference import goal, score
 
-OBJECTIVE = "objective"
-
 
 class _Format(TensorBoardOutputFormat):
     """SB3's, with ``purge_step``, which SB3 cannot pass on."""
@@ -56,7 +54,7 @@ class Board:
         settings: Mapping[str, bool | int | float | str],
         reference: Mapping[str, float],
         machine: Machine,
-        weight: float = 1.0,
+        scored_by: str = "",
     ) -> None:
         """Layout of the custom charts, and the table of hyper-parameters; once per session.
 
@@ -64,14 +62,14 @@ class Board:
             settings: everything that was set, flat.
             reference: names of the reference lines.
             machine: the machine.
-            weight: weight c that the run is scored at.
+            scored_by: what the run is ranked by, if not by the power, see ``score_name``.
         """
         words, aim = words_of(machine), goal(reference.get("optimum_upper"), machine)
         power, efficiency = words.power_tag, words.efficiency_tag
         # the tags of a chart are regular expressions
         lines = {power: ("limit_cycle", "exploring", *reference)}
-        if weight != 1.0:
-            lines = {power: ("limit_cycle", "exploring"), OBJECTIVE: ("limit_cycle", *reference)}
+        if scored_by not in ("", power):
+            lines = {power: ("limit_cycle", "exploring"), scored_by: ("limit_cycle", *reference)}
         exact = {tag: [f"^{tag}/{name}$" for name in names] for tag, names in lines.items()}
         heats = [f"^evaluation/heat_{bath}$" for bath in machine.bath_names]
         layout = {
@@ -99,10 +97,10 @@ class Board:
     ) -> None:
         """One evaluation, with the reference lines at the same step and a picture of the cycle."""
         machine, words = built.machine, words_of(built.machine)
-        efficiency, lines = words.efficiency_tag, words.power_tag if built.weight == 1.0 else OBJECTIVE
+        efficiency, lines = words.efficiency_tag, built.scored_by
         values = {
-            f"{lines}/limit_cycle": score(machine, found, built.weight),
             f"{words.power_tag}/limit_cycle": found.power,
+            f"{lines}/limit_cycle": score(machine, found, built.weight),
             **{f"{lines}/{name}": value for name, value in reference.items()},
             f"evaluation/{goal(reference.get('optimum_upper'), machine).tag}": percent,
             f"evaluation/{efficiency}": found.efficiency,

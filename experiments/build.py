@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..physics.machine import Machine
 from ..physics.validation import ParameterError
+from .reference import score_name
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -31,6 +32,7 @@ class Built:
         seen: the settings of the environment that say what the agent sees.
         hyperparameters: what the algorithm was built with.
         weight: weight c that the run is scored at (of a range the largest); 1 is the power.
+        scored_by: what it is ranked by, see ``reference.score_name``.
     """
 
     model: BaseAlgorithm
@@ -42,6 +44,7 @@ class Built:
     seen: dict[str, Any]
     hyperparameters: dict[str, Any]
     weight: float = 1.0
+    scored_by: str = "power"
 
 
 def build(config: RunConfig) -> Built:
@@ -71,10 +74,13 @@ def build(config: RunConfig) -> Built:
         model = preset.algorithm_class()("MlpPolicy", bridge, seed=agent.seed, **arguments)
     except (TypeError, ValueError, AssertionError) as error:
         raise ParameterError(f"agent.hyperparameters: {error}") from error
-    seen, weight = what_is_seen(environment.parameters), native.kernel.weight
+    seen, reward = what_is_seen(environment.parameters), native.kernel.reward
+    if not reward.follows_power:
+        seen["reward"] = reward  # what a policy is ranked by
+    weight = 1.0 if native.kernel.weight is None else native.kernel.weight.high
     return Built(
         model, bridge, native.machine, native.kernel.dt, agent.encoding, agent.levels, seen, hyperparameters,
-        1.0 if weight is None else weight.high,
+        weight, score_name(native.machine, weight, reward),
     )  # fmt: skip
 
 

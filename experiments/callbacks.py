@@ -248,7 +248,7 @@ class Progress(ProgressBarCallback):
             text = (
                 f"{percent:.2f} % of {self.evaluations.goal.words}"
                 if np.isfinite(percent)
-                else f"power {last.power:.4g}"
+                else f"{self.evaluations.built.scored_by.replace('_', ' ')} {self.evaluations.score(last):.4g}"
             )
             self.pbar.set_description(text, refresh=False)
         return super()._on_step()

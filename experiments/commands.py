@@ -5,6 +5,7 @@ Heavy libraries are imported inside ``run``, so that ``szilard list`` and ``--he
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -358,8 +359,10 @@ def _trained(result: RunResult) -> Result:
     weighted = result.weight != 1.0
     view = [
         f"Stopped by {result.stopped_by} after {result.step} steps, {result.seconds:.0f} s",
-        f"{what} {where}: {number(found.power, 6)}{error}" + ("" if weighted else f", {aim}"),
+        f"{what} {where}: {number(found.power, 6)}{error}" + ("" if result.score != found.power else f", {aim}"),
         *([f"Objective r_c, c = {result.weight:g}: {number(result.score, 6)}, {aim}"] if weighted else []),
+        *([f"Work of a life: {number(found.life_work, 6)}, {aim}"] if not math.isnan(found.life_work) else []),
+        *([f"Mean reward per step: {number(found.mean_reward, 6)}"] if not math.isnan(found.mean_reward) else []),
         f"Run folder: {path}",
     ]
     hint = f"szilard compare {env_id} {path}"

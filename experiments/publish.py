@@ -211,7 +211,7 @@ def _figures(comparison: Comparison, runs: Sequence[LearnedRun]) -> dict[str, tu
         best, goal_words = (upper, "the upper bound of the optimum") if bounded else (lower, aim.words)
         lines = {who: 100.0 * value / best for who, value in _baselines(comparison).items()} if best > 0 else {}
         where = "in long runs" if machine.is_stochastic else "in its limit cycle"
-        symbol = "P" if weight == 1.0 else "r_c"
+        symbol = "r_c" if weight != 1.0 else "P" if machine.life_start() is None else comparison.merit
         if best > 0:
             found["training"] = (
                 f"{_sentence(comparison.merit)} of the deterministic policy {where} during training, relative to "
@@ -286,7 +286,8 @@ def _baselines(comparison: Comparison, power: bool = False) -> dict[str, float]:
 def row_score(row: Mapping[str, Any], machine: Machine, weight: float) -> float:
     """Score of a line of ``evaluations.jsonl``, of an older run too."""
     if weight == 1.0:
-        return row["power"]
+        life = row.get("life_work")
+        return row["power"] if life is None or math.isnan(life) else life
     if "score" in row:
         return row["score"]
     lost = row.get("dissipation_rate", row["entropy_production_rate"])

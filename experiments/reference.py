@@ -12,6 +12,8 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from ..agents.evaluation import Evaluation
+from ..envs.reward import Reward
+from ..envs.style import words_of
 from ..physics.cycles.cycle import NoLimitCycleError
 from ..physics.cycles.objective import Objective
 from ..physics.cycles.otto import fast_otto
@@ -51,10 +53,26 @@ def weight_of(parameters: Mapping[str, Any]) -> float:
 
 
 def score(machine: Machine, found: Evaluation, weight: float = 1.0) -> float:
-    """What a policy is ranked by: its power or, if it has one, the work of its life; with a weight c < 1 r_c."""
-    if weight == 1.0 and not math.isnan(found.life_work):
-        return found.life_work
+    """What a policy is ranked by: ``score_name``."""
+    if weight == 1.0:
+        for own in (found.life_work, found.mean_reward):
+            if not math.isnan(own):
+                return own
     return found.power if weight == 1.0 else found.objective(machine, weight)
+
+
+def score_name(machine: Machine, weight: float = 1.0, reward: Reward | None = None) -> str:
+    """What a run is ranked by, for tags.
+
+    The power; ``life_work`` of a machine that is used up; ``mean_reward`` where the environment's ``reward`` is not the
+    power in the long run; with a weight c < 1 the ``objective`` r_c.
+    """
+    if weight != 1.0:
+        return "objective"
+    if machine.life_start() is not None:
+        return "life_work"
+    pays_else = reward is not None and not reward.follows_power
+    return "mean_reward" if pays_else else words_of(machine).power_tag
 
 
 def reference_lines(machine: Machine, dt: float, weight: float = 1.0) -> dict[str, float]:

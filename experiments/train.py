@@ -34,7 +34,7 @@ class RunResult:
     Attributes:
         folder: the run folder.
         evaluation: the final policy in its limit cycle.
-        score: its power, or with a weight c < 1 the objective c P/P0 - (1 - c) D/D0.
+        score: what it is ranked by, see ``reference.score``.
         percent: score as a percentage of the upper bound of the optimum, or without one of the best known; NaN if there
             is neither.
         percent_error: its standard error; 0 for a deterministic machine.
@@ -164,7 +164,7 @@ def _session(
     try:
         model.set_logger(board.logger() if board else Logger(None, []))
         if board:
-            board.head(settings, reference, built.machine, built.weight)
+            board.head(settings, reference, built.machine, built.scored_by)
         with stop.listening(), one_thread():
             stopped_by = _learn(built, steps, every)
             # a stopped run goes on from its checkpoint: the evaluation is not part of it
@@ -219,7 +219,9 @@ def _reference(built: Built, folder: RunFolder) -> dict[str, float]:
     # with a weight they once were powers
     if lines is None or (built.weight != 1.0 and lines.pop("weight", None) != built.weight):
         with checkpoint.undisturbed_rng():
-            lines = reference_lines(built.machine, built.dt, built.weight)
+            # they are powers, lives or objectives
+            paid_else = built.scored_by == "mean_reward"
+            lines = {} if paid_else else reference_lines(built.machine, built.dt, built.weight)
         told = lines if built.weight == 1.0 else {"weight": built.weight, **lines}
         write(folder.reference_file, to_json(told))
     return lines

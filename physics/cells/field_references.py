@@ -35,7 +35,6 @@ PERIODS = 15
 LONGEST = 3.0
 """Longest contact of the coarse grid, in units of tau: then the film is within 5 % of the bath's temperature."""
 
-
 SLOWEST = 4.0
 """Longest leg, in units of tau."""
 

@@ -128,7 +128,7 @@ def test_tags_of_a_refrigerator(tmp_path: Any) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     found = evaluate(CycleAgent(COOLING, DT), MACHINE, DT, n_starts=2)
-    built: Any = SimpleNamespace(machine=MACHINE, weight=1.0)
+    built: Any = SimpleNamespace(machine=MACHINE, weight=1.0, scored_by="cooling_power")
     board = Board(tmp_path)
     board.head({"seed": 0}, {"best_known": 1e-3}, MACHINE)
     board.evaluation(built, found, 5, 50.0, {"best_known": 1e-3})

@@ -36,6 +36,8 @@ def config(path: Path, weight: Any) -> RunConfig:
 class Found(SimpleNamespace):
     """As much of an evaluation as the callback needs."""
 
+    life_work = mean_reward = float("nan")
+
     def objective(self, machine: Any, weight: float) -> float:
         return weight * self.power / machine.power_unit - (1 - weight) * self.lost / machine.dissipation_unit
 

@@ -155,7 +155,7 @@ def test_entropy_production_is_the_sum_of_its_terms(name: str, seed: int, size: 
 @settings(max_examples=3)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_a_batch_is_its_cells(name: str, seed: int) -> None:
-    """Bit for bit in any other batch; alone, where plain numbers are used, up to round-off."""
+    """In any other batch but for the last digits, in which numpy's functions of vectors and of their ends differ."""
     cell, state, control, time = case(name, seed)
     if isinstance(cell, DoubleLayerCell):
         time = 1.0
@@ -165,9 +165,9 @@ def test_a_batch_is_its_cells(name: str, seed: int) -> None:
         twice, both = cell.step(state[[k, k]], Control(control.values[[k, k]], control.choice[[k, k]]), time)
         one, alone = cell.step(state[[k]], Control(control.values[[k]], control.choice[[k]]), time)
         if not isinstance(cell, FerroelectricEngine):  # a few films are stepped with plain numbers
-            np.testing.assert_array_equal(twice, after[[k, k]])
-            np.testing.assert_array_equal(both.heat, flows.heat[[k, k]])
-            np.testing.assert_array_equal(both.work, flows.work[[k, k]])
+            np.testing.assert_allclose(twice, after[[k, k]], rtol=1e-11, atol=1e-12 * np.abs(after[k]).max())
+            np.testing.assert_allclose(both.heat, flows.heat[[k, k]], rtol=1e-9, atol=1e-12 * cell.energy_scale)
+            np.testing.assert_allclose(both.work, flows.work[[k, k]], rtol=1e-9, atol=1e-12 * cell.energy_scale)
         np.testing.assert_allclose(one[0], after[k], rtol=1e-8, atol=1e-9 * np.abs(after[k]).max())
         assert alone.work[0] == pytest.approx(flows.work[k], rel=1e-7, abs=1e-10 * cell.energy_scale)
 
