@@ -46,8 +46,6 @@ E_CHARGE = 1.602176634e-19
 """Elementary charge, C."""
 K_E = K_B / E_CHARGE
 """k/e, V/K."""
-FARADAY = 96485.33212
-"""Faraday constant, C/mol."""
 EPSILON_0 = 8.8541878128e-12
 """Vacuum permittivity, F/m."""
 
@@ -91,8 +89,6 @@ class Cell(Machine):
     """Names of the dissipative channels."""
     takes_numbers: ClassVar[bool] = False
     """Whether ``gradients``, ``amounts`` and ``flow`` take plain numbers as well as arrays; see ``discrete``."""
-    ramped: ClassVar[tuple[str, ...]] = ()
-    """Continuous controls that move linearly over a step to their new value; the others are switched at its start."""
 
     # ---- what a cell defines ----------------------------------------------------------------------------------
 

@@ -81,10 +81,6 @@ def _domains() -> tuple[np.ndarray, np.ndarray]:
     return up, potentiostatic(CELL, up, biases(0.661, 0.05, 400))
 
 
-def _lowest_capacitance() -> float:
-    return float(REDUCED.at(-0.0578, LOAD).low_frequency_capacitance)
-
-
 SELF_CYCLING_REFERENCES: tuple[Reference, ...] = (
     Reference("SC-a", "curvature a of the well at T_r, V/C", -2.598076, 5e-7, CLOSED, lambda: CELL.a_r),
     Reference("SC-C_F", "capacitance C_F(0) of the interface, F", -0.3849, 5e-5, CLOSED, lambda: 1.0 / CELL.a_r),

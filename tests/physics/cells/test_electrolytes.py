@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from szilard.physics.cells.cell import FARADAY, SecondLawError
+from szilard.physics.cells.cell import SecondLawError
 from szilard.physics.cells.double_layer_cell import DoubleLayerCell
 from szilard.physics.cells.electrolytes import (
     ELECTROLYTES,
@@ -17,6 +17,7 @@ from szilard.physics.cells.self_cycling_cell import SelfCyclingCell
 from szilard.physics.validation import ParameterError
 
 GAS = 8.31446261815324
+FARADAY = 96485.33212
 
 
 @pytest.mark.parametrize("name", ELECTROLYTES)
