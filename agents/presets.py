@@ -181,8 +181,7 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
     ("hybrid_sac", "szilard/ElectrocaloricCooler-v0"): {"steps": 24_000, "hyperparameters": _FILM},
     # the orbit on the falling branch of the S-curve is unstable: it must be found and held by feedback
     ("hybrid_sac", "szilard/NegativeCapacitor-v0"): {
-        "steps": 24_000,
-        "n_envs": 32,
+        "steps": 48_000,
         "episode_steps": 60,
         "hyperparameters": {**_FILM, "control_entropy": (0.0, -4.0), "anneal": 0.8},
     },
