@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any, ClassVar
 
 import numpy as np
@@ -155,21 +156,31 @@ def test_entropy_production_is_the_sum_of_its_terms(name: str, seed: int, size: 
 @settings(max_examples=3)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_a_batch_is_its_cells(name: str, seed: int) -> None:
-    """In any other batch but for the last digits, in which numpy's functions of vectors and of their ends differ."""
+    """In any other batch but for the last digits, in which numpy's functions of vectors and of their ends differ.
+
+    Alone, plain numbers are used. In an electrode that runs full or empty such a digit may decide where the next
+    sub-step ends: then both agree as well as the steps are small, and the filling is compared, not its logit of 140.
+    """
     cell, state, control, time = case(name, seed)
+    digits, moves, spare, logit = 1e-12, 1e-7, 1e-12, False
     if isinstance(cell, DoubleLayerCell):
         time = 1.0
         state[0, :3], state[1, :3] = cell.start(1e-7)[:3], cell.start(1.0 - 1e-7)[:3]
+        digits, moves, spare, logit = 1e-5, 1e-4, 1e-10, True
     after, flows = cell.step(state, control, time)
-    for k in range(2):
-        twice, both = cell.step(state[[k, k]], Control(control.values[[k, k]], control.choice[[k, k]]), time)
-        one, alone = cell.step(state[[k]], Control(control.values[[k]], control.choice[[k]]), time)
-        if not isinstance(cell, FerroelectricEngine):  # a few films are stepped with plain numbers
-            np.testing.assert_allclose(twice, after[[k, k]], rtol=1e-11, atol=1e-12 * np.abs(after[k]).max())
-            np.testing.assert_allclose(both.heat, flows.heat[[k, k]], rtol=1e-9, atol=1e-12 * cell.energy_scale)
-            np.testing.assert_allclose(both.work, flows.work[[k, k]], rtol=1e-9, atol=1e-12 * cell.energy_scale)
-        np.testing.assert_allclose(one[0], after[k], rtol=1e-8, atol=1e-9 * np.abs(after[k]).max())
-        assert alone.work[0] == pytest.approx(flows.work[k], rel=1e-7, abs=1e-10 * cell.energy_scale)
+    # a few films are stepped with plain numbers
+    copies = (1,) if isinstance(cell, FerroelectricEngine) else (2, 1)
+    for k, n in product(range(2), copies):
+        part = Control(control.values[[k] * n], control.choice[[k] * n])
+        found, moved = cell.step(state[[k] * n], part, time)
+        seen, size = np.stack([found[0], after[k]]), max(digits, 1e-9 if n == 1 else 0.0)
+        if logit:
+            seen[:, 2] = np.tanh(0.5 * seen[:, 2])
+        rtol = 1e-8 if n == 1 else 1e-11
+        np.testing.assert_allclose(*seen, rtol=rtol, atol=size * np.abs(seen).max())
+        least = max(spare, 1e-10 if n == 1 else 0.0) * cell.energy_scale
+        np.testing.assert_allclose(moved.heat[0], flows.heat[k], rtol=moves, atol=least)
+        assert moved.work[0] == pytest.approx(flows.work[k], rel=moves, abs=least)
 
 
 def test_a_film_that_fails_leaves_the_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
