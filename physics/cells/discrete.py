@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import cmath
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,43 +20,27 @@ import numpy as np
 Array = Any
 """float64 or complex128 arrays, or plain numbers."""
 
+Function = Callable[[Array], Array]
+
 Scalar = (float, complex)
 """Types of plain numbers."""
 
 
-def exp(x: Array) -> Array:
-    """Of a number or of an array."""
-    if isinstance(x, float):
-        return math.exp(x)
-    return cmath.exp(x) if isinstance(x, complex) else np.exp(x)
+def _for_numbers_too(real: Callable[[float], float], unreal: Callable[[complex], complex], array: np.ufunc) -> Function:
+    def function(x: Array) -> Array:
+        if isinstance(x, float):
+            return real(x)
+        return unreal(x) if isinstance(x, complex) else array(x)
+
+    return function
 
 
-def sinh(x: Array) -> Array:
-    """Of a number or of an array."""
-    if isinstance(x, float):
-        return math.sinh(x)
-    return cmath.sinh(x) if isinstance(x, complex) else np.sinh(x)
-
-
-def cosh(x: Array) -> Array:
-    """Of a number or of an array."""
-    if isinstance(x, float):
-        return math.cosh(x)
-    return cmath.cosh(x) if isinstance(x, complex) else np.cosh(x)
-
-
-def sqrt(x: Array) -> Array:
-    """Of a positive number (but for an infinitesimal imaginary part) or of an array."""
-    if isinstance(x, float):
-        return math.sqrt(x)
-    return cmath.sqrt(x) if isinstance(x, complex) else np.sqrt(x)
-
-
-def log(x: Array) -> Array:
-    """Of a positive number (but for an infinitesimal imaginary part) or of an array."""
-    if isinstance(x, float):
-        return math.log(x)
-    return cmath.log(x) if isinstance(x, complex) else np.log(x)
+# of a number or of an array; sqrt and log of positive ones, but for an infinitesimal imaginary part
+exp = _for_numbers_too(math.exp, cmath.exp, np.exp)
+sinh = _for_numbers_too(math.sinh, cmath.sinh, np.sinh)
+cosh = _for_numbers_too(math.cosh, cmath.cosh, np.cosh)
+sqrt = _for_numbers_too(math.sqrt, cmath.sqrt, np.sqrt)
+log = _for_numbers_too(math.log, cmath.log, np.log)
 
 
 def log1p(x: Array) -> Array:
