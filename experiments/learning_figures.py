@@ -83,10 +83,11 @@ def power_figure(
     name: str = "agent",
     band: str = "range",
     log_x: bool = False,
+    symbol: str = "P",
 ) -> Figure:
     """As ``training_figure``, for P in physical units (``units_of(machine)``), named by ``words_of(machine)``."""
     unit = (Units() if units is None else units).power
-    y_label = label(words.power, "P", unit)
+    y_label = label(words.power, symbol, unit)
     return training_figure(curves, lines, x_label=x_label, y_label=y_label, name=name, band=band, log_x=log_x)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -211,7 +212,11 @@ def _figures(comparison: Comparison, runs: Sequence[LearnedRun]) -> dict[str, tu
         best, goal_words = (upper, "the upper bound of the optimum") if bounded else (lower, aim.words)
         lines = {who: 100.0 * value / best for who, value in _baselines(comparison).items()} if best > 0 else {}
         where = "in long runs" if machine.is_stochastic else "in its limit cycle"
-        symbol = "r_c" if weight != 1.0 else "P" if machine.life_start() is None else comparison.merit
+        symbol = "P" if weight == 1.0 else "r_c"
+        life = weight == 1.0 and machine.life_start() is not None
+        if life:
+            where, symbol = "from a full cell", "W"
+            words, units = words._replace(power=comparison.merit), replace(units, power=units.energy)
         if best > 0:
             found["training"] = (
                 f"{_sentence(comparison.merit)} of the deterministic policy {where} during training, relative to "
@@ -231,11 +236,12 @@ def _figures(comparison: Comparison, runs: Sequence[LearnedRun]) -> dict[str, tu
         found["power"] = (
             f"{_sentence(words.power)} in physical units{bounds}.",
             power_figure(
-                _curves(histories, lambda row: row["power"]),
-                _baselines(comparison, power=True) | known,
+                _curves(histories, lambda row: row_score(row, machine, 1.0)),
+                _baselines(comparison, power=not life) | known,
                 units=units,
                 words=words,
                 name=group,
+                symbol=symbol if life else "P",
             ),
         )
     return found
